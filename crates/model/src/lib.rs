@@ -1,0 +1,28 @@
+//! The nouns of a crawl: what travels round the ring, and the words for it.
+//!
+//! Owns the types that more than one crate speaks of. Never does I/O, never reads a clock, and knows
+//! nothing of actors, sled or awc.
+
+mod url;
+pub use url::{CanonicalUrl, HostKey, URL_BYTES_MAX, UrlError};
+
+mod fingerprint;
+pub use fingerprint::{Fingerprint, FingerprintMap, FingerprintSet};
+
+mod resolve;
+pub use resolve::{Resolved, Resolver};
+
+mod visit;
+pub use visit::{Link, Visit, VisitId};
+
+mod head;
+pub use head::ResponseHead;
+
+mod page;
+pub use page::{Page, Timings, Truncation};
+
+mod failure;
+pub use failure::{Blame, Failure, FailureKind};
+
+mod harvest;
+pub use harvest::{Harvest, Outcome, Receipt, Settled, Timestamp};
