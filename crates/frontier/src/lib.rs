@@ -1,1 +1,38 @@
-//! 
+//! Who is next: the state of a crawl, without a clock, an actor or a disk.
+//!
+//! A URL's life here: *admitted* ([`Frontier::admit`]) into its host's queue, in order of depth; *granted*
+//! ([`Frontier::grant`]) as a visit when its host's turn has come and a fetcher has a free slot; then
+//! *settled* ([`Frontier::settle`]): done, or waiting for another attempt, or given up. A visit whose fetcher
+//! died goes back to the front of its queue ([`Frontier::lost`]).
+//!
+//! Politeness is *who holds what*: a host's next turn is fixed when a visit is granted, and a visit that is
+//! out counts against the host until it is settled, so nobody has to check a rate anywhere else.
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//! use dragline_frontier::{Frontier, Limits};
+//! use dragline_model::{CanonicalUrl, Link};
+//!
+//! let mut frontier = Frontier::new(Limits { delay: Duration::from_secs(1), ..Limits::default() }, 1);
+//! frontier.fetcher_up(0, 8);
+//! for page in ["http://a.example/1", "http://a.example/2"] {
+//!     frontier.admit(Link::seed(CanonicalUrl::parse(page)?), None, 0);
+//! }
+//! let now = Instant::now();
+//! assert_eq!(frontier.grant(now).len(), 1, "one at a time");
+//! assert_eq!(frontier.grant(now + Duration::from_secs(1)).len(), 0, "the first is still out");
+//! # Ok::<(), dragline_model::UrlError>(())
+//! ```
+
+mod frontier;
+pub use frontier::{Counts, Frontier, Grant, Limits, Verdict};
+
+mod host;
+
+mod slots;
+
+mod retry;
+pub use retry::{Retry, RetryTable};
+
+mod scope;
+pub use scope::{Scope, ScopeKind};
