@@ -249,6 +249,11 @@ impl Frontier {
         !self.has_budget()
     }
 
+    /// The fetcher that a visit is out with.
+    pub fn fetcher_of(&self, id: VisitId) -> Option<usize> {
+        self.out.get(&id).map(|out| out.fetcher)
+    }
+
     /// The visits out.
     pub fn in_flight(&self) -> usize {
         self.out.len()

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Link, Page, Visit, VisitId};
+use crate::{CanonicalUrl, Failure, Link, Page, Visit, VisitId};
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub enum Outcome {
 pub struct Receipt {
     /// The visit that is over.
     pub visit: VisitId,
+    /// What it asked for.
+    pub url: CanonicalUrl,
     /// Its place in the store's order of commits.
     pub seq: u64,
     /// What came of it.

@@ -207,7 +207,10 @@ mod tests {
             ("http://0x7f.1/", "http://127.0.0.1/ | http://127.0.0.1 127.0.0.1 80 /"),
             ("http://user:pw@h:81/?q", "http://h:81/?q | http://h:81 h 81 /?q"),
             ("http://h?q", "http://h/?q | http://h h 80 /?q"),
-            ("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC | http://xn--bcher-kva.example xn--bcher-kva.example 80 /%C3%BC"),
+            (
+                "http://bücher.example/ü",
+                "http://xn--bcher-kva.example/%C3%BC | http://xn--bcher-kva.example xn--bcher-kva.example 80 /%C3%BC",
+            ),
             ("http://h/a/./b/../c%2Fd", "http://h/a/c%2Fd | http://h h 80 /a/c%2Fd"),
             ("mailto:x@y", "! scheme \"mailto\" is not http or https"),
             ("/relative", "! relative URL without a base"),
