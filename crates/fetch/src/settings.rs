@@ -1,0 +1,117 @@
+//! What a user may decide about requests, and what is wrong with a decision.
+//!
+//! Owns the settings and their limits, each with its reason. Never reads a file or a flag: whoever starts
+//! the process does.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use crate::{Net, Override};
+
+/// Everything [`crate::Shared`] is made from.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The `User-Agent` field of every request (RFC 9110 §10.1.5): who asks, and where to complain.
+    pub user_agent: String,
+    /// Ranges the address guard is lifted for.
+    pub allow_net: Vec<Net>,
+    /// Names that are not looked up.
+    pub overrides: Vec<Override>,
+    /// Certificates (PEM) that are trusted beside Mozilla's roots.
+    pub ca_file: Option<PathBuf>,
+    /// Bounds on time and size.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("dragline/", env!("CARGO_PKG_VERSION")).to_owned(),
+            allow_net: Vec::new(),
+            overrides: Vec::new(),
+            ca_file: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds on one request and on what is kept between requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// For a name's addresses to be found, and again for one of them to accept a connection.
+    pub connect: Duration,
+    /// For the TLS handshake.
+    pub tls: Duration,
+    /// From the connection's standing to the last byte of the response's head: a head that drips is no
+    /// better than none.
+    pub head: Duration,
+    /// Longest silence within a body.
+    pub idle: Duration,
+    /// For the whole exchange. A body that is still coming then is kept as far as it came.
+    pub total: Duration,
+    /// Largest response head in bytes, interim ones included.
+    pub head_bytes: usize,
+    /// Largest body in bytes as received, chunking undone. What is longer is cut there.
+    pub body_bytes: u64,
+    /// How long a connection is kept for the next request. Many servers close at 15 s or later.
+    pub keep_idle: Duration,
+    /// Connections kept for one host; not below the requests that go to a host at once, or they are opened
+    /// anew for nothing.
+    pub idle_per_host: usize,
+    /// Connections open at once in the whole process, idle ones included. `None`: what the limit on open
+    /// files leaves, see [`crate::Shared::connections`].
+    pub connections: Option<usize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            tls: Duration::from_secs(10),
+            head: Duration::from_secs(30),
+            idle: Duration::from_secs(20),
+            total: Duration::from_secs(120),
+            head_bytes: 128 << 10,
+            body_bytes: 16 << 20,
+            keep_idle: Duration::from_secs(15),
+            idle_per_host: 32,
+            connections: None,
+        }
+    }
+}
+
+/// A setting that cannot be followed. The user is at fault, and the text says what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingsError {
+    /// No range of addresses; the text as given.
+    Net(String),
+    /// No override; the text as given and what is wrong with it.
+    Override(String, &'static str),
+    /// The certificates could not be used; the file and the reason.
+    CaFile(PathBuf, String),
+    /// The user agent has characters that cannot stand in a header field.
+    UserAgent(String),
+    /// The TLS library refused its own configuration; its words.
+    Tls(String),
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SettingsError::Net(text) => {
+                write!(f, "{text:?} is no range of addresses; write 10.0.0.0/8, ::1/128 or one address")
+            }
+            SettingsError::Override(text, why) => {
+                write!(f, "{text:?} is no override: {why}; write NAME=IP, NAME=IP:PORT or *.NAME=IP")
+            }
+            SettingsError::CaFile(path, why) => {
+                write!(f, "certificates of {}: {why}; a PEM file is expected", path.display())
+            }
+            SettingsError::UserAgent(text) => {
+                write!(f, "user agent {text:?} cannot be sent; use printable ASCII")
+            }
+            SettingsError::Tls(why) => write!(f, "TLS cannot be configured: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}

@@ -1,0 +1,370 @@
+//! What awc takes for a connection: good for one request and the head of its answer.
+//!
+//! Owns the passage of both: the request line is awc's and the fields are ours; the answer's head goes to
+//! the exchange as it came, and awc is shown its status, no body and the connection's end. Anything unclean
+//! drops the connection.
+
+use std::{
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use actix_rt::net::{ActixStream, Ready};
+use bytes::Bytes;
+use dragline_model::{Failure, FailureKind};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+use crate::{
+    body::Body,
+    connector::Wire,
+    dial::{seconds, until},
+    exchange::{Answer, Exchange},
+    framing::{self, Head, Malformed},
+    patience::Patience,
+    stream::Conn,
+};
+
+/// What awc sees of every answer, but for the status.
+const SHOWN: [u8; 55] = *b"HTTP/1.1 000 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const SHOWN_STATUS: std::ops::Range<usize> = 9..12;
+
+/// One request and the head of its answer, on one connection.
+#[derive(Debug)]
+pub(crate) struct WireIo {
+    wire: Rc<Wire>,
+    exchange: Rc<Exchange>,
+    /// Gone when the answer took it along, or when it was dropped for cause.
+    conn: Option<Conn>,
+    request: Sending,
+    reply: Heads,
+    /// When the request was out: the time to the first byte counts from there.
+    sent_at: Instant,
+    head_deadline: Instant,
+    patience: Patience,
+}
+
+/// The request on its way out.
+#[derive(Debug)]
+enum Sending {
+    /// What awc has written so far.
+    Collecting(Vec<u8>),
+    /// The head, and how much of it is out.
+    Writing(Bytes, usize),
+    Done,
+}
+
+impl WireIo {
+    pub(crate) fn new(wire: Rc<Wire>, exchange: Rc<Exchange>, conn: Conn) -> Self {
+        let limits = &wire.shared.settings.limits;
+        Self {
+            head_deadline: until(limits.head, &exchange),
+            reply: Heads::new(limits.head_bytes),
+            wire,
+            exchange,
+            conn: Some(conn),
+            request: Sending::Collecting(Vec::new()),
+            sent_at: Instant::now(),
+            patience: Patience::default(),
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Sending::Writing(head, at) = &mut self.request {
+            let Some(conn) = &mut self.conn else { return Poll::Ready(Err(taken())) };
+            if *at == head.len() {
+                match Pin::new(&mut conn.stream).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(Some(error)))),
+                    Poll::Pending => return self.wait(cx),
+                }
+                self.sent_at = Instant::now();
+                self.request = Sending::Done;
+                return Poll::Ready(Ok(()));
+            }
+            match Pin::new(&mut conn.stream).poll_write(cx, &head[*at..]) {
+                Poll::Ready(Ok(n)) if n > 0 => *at += n,
+                Poll::Ready(Ok(_)) => return Poll::Ready(Err(self.lost(None))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(Some(error)))),
+                Poll::Pending => return self.wait(cx),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads until the final head is whole; its status, for awc.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u16>> {
+        let wire = Rc::clone(&self.wire);
+        let mut scratch = wire.scratch.borrow_mut();
+        loop {
+            let Some(conn) = &mut self.conn else { return Poll::Ready(Err(taken())) };
+            scratch.clear();
+            match conn.poll_read_buf(cx, &mut *scratch) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.lost(None))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(Some(error)))),
+                Poll::Pending => return self.wait(cx),
+            }
+            if self.exchange.first_byte_at.get().is_none() {
+                let now = Instant::now();
+                self.exchange.first_byte_at.set(Some(now));
+                self.exchange.time(|t| t.first_byte = Some(now - self.sent_at));
+            }
+            let status = self.reply.take_in(&scratch, self.exchange.method).and_then(|found| match found {
+                Some(found) => self.hand_over(found, &scratch).map(Some),
+                None => Ok(None),
+            });
+            match status {
+                Ok(Some(status)) => return Poll::Ready(Ok(status)),
+                Ok(None) => {}
+                Err(malformed) => {
+                    return Poll::Ready(Err(self.fail(FailureKind::Malformed, malformed.to_string())));
+                }
+            }
+        }
+    }
+
+    /// Gives head, connection and the body's beginning to the exchange.
+    fn hand_over(&mut self, found: Found, scratch: &[u8]) -> Result<u16, Malformed> {
+        let Head::Final { status, framing, keep } = found.head else { return Err(Malformed::Interims) };
+        let behind = &scratch[scratch.len() - found.behind..];
+        let mut body = Body::new(framing, self.wire.shared.settings.limits.body_bytes);
+        let used = body.feed(behind)?;
+        if let Some(conn) = self.conn.take() {
+            let keep = keep && used == behind.len();
+            self.exchange.answer.replace(Some(Answer { head: found.raw, body, conn, keep }));
+        }
+        Ok(status)
+    }
+
+    /// The deadline's turn, when the socket has nothing.
+    fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        ready!(self.patience.poll(self.head_deadline, cx));
+        let limits = &self.wire.shared.settings.limits;
+        let limit = seconds(limits.head.min(limits.total));
+        let why = match self.reply.received {
+            0 => format!("no answer within {limit}"),
+            n => format!("{n} bytes of the answer's head within {limit}, and not its end"),
+        };
+        Poll::Ready(Err(self.fail(FailureKind::HeadTimeout, why)))
+    }
+
+    /// The connection's end, where an answer was expected.
+    fn lost(&mut self, error: Option<io::Error>) -> io::Error {
+        let how = error.map_or_else(|| "closed".to_owned(), |error| format!("lost ({error})"));
+        let served = self.conn.as_ref().map_or(0, |conn| conn.served);
+        let why = match self.reply.received {
+            0 if served > 0 => {
+                self.exchange.stale.set(true);
+                format!("the kept connection was {how} before an answer came")
+            }
+            0 => format!("the connection was {how} before an answer came"),
+            n => format!("the connection was {how} after {n} bytes of the answer's head"),
+        };
+        self.fail(FailureKind::Closed, why)
+    }
+
+    fn fail(&mut self, kind: FailureKind, why: String) -> io::Error {
+        self.conn = None;
+        self.exchange.failure.replace(Some(Failure::new(kind, why)));
+        io::Error::other("see the exchange")
+    }
+}
+
+/// The heads of an answer, interim ones and the final one, as they come in.
+#[derive(Debug)]
+struct Heads {
+    /// A head's beginning, where one read did not bring it whole.
+    partial: Vec<u8>,
+    /// Bytes of heads so far.
+    received: usize,
+    interims: u8,
+    limit: usize,
+}
+
+/// A final head.
+#[derive(Debug)]
+struct Found {
+    head: Head,
+    /// As received.
+    raw: Bytes,
+    /// Bytes of the last input that lie behind the head.
+    behind: usize,
+}
+
+impl Heads {
+    fn new(limit: usize) -> Self {
+        Self { partial: Vec::new(), received: 0, interims: 0, limit }
+    }
+
+    /// Takes what was read; the final head, when it is whole.
+    fn take_in(&mut self, input: &[u8], method: crate::Method) -> Result<Option<Found>, Malformed> {
+        // Nearly always a head comes in one piece, and is read where it lies.
+        let mut partial = std::mem::take(&mut self.partial);
+        let mut seen = partial.len();
+        let before = self.received - seen;
+        let bytes = if seen == 0 {
+            input
+        } else {
+            partial.extend_from_slice(input);
+            &partial[..]
+        };
+        let mut at = 0;
+        loop {
+            let rest = &bytes[at..];
+            let blank = if seen == 0 { framing::blank_lines(rest) } else { 0 };
+            let head = &rest[blank..];
+            if !framing::may_be_http(head) {
+                return Err(Malformed::NotHttp);
+            }
+            let end = framing::head_end(head, seen);
+            self.received = before + at + blank + end.unwrap_or(head.len());
+            if self.received > self.limit {
+                return Err(Malformed::Large(self.limit));
+            }
+            let Some(end) = end else {
+                self.partial = if at + blank == 0 && !partial.is_empty() { partial } else { head.to_vec() };
+                return Ok(None);
+            };
+            let raw = &head[..end];
+            match framing::parse_head(raw, method)? {
+                Head::Interim => {
+                    self.interims += 1;
+                    if self.interims > framing::INTERIM_MAX {
+                        return Err(Malformed::Interims);
+                    }
+                    at += blank + end;
+                    seen = 0;
+                }
+                head => {
+                    let behind = bytes.len() - at - blank - end;
+                    return Ok(Some(Found { head, raw: Bytes::copy_from_slice(raw), behind }));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for WireIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let me = self.get_mut();
+        if me.conn.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let status = ready!(me.poll_head(cx))?;
+        let mut shown = SHOWN;
+        shown[SHOWN_STATUS].copy_from_slice(&[100, 10, 1].map(|place| b'0' + (status / place % 10) as u8));
+        if buf.remaining() < shown.len() {
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
+        buf.put_slice(&shown);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for WireIo {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let me = self.get_mut();
+        let Sending::Collecting(collected) = &mut me.request else { return Poll::Ready(Err(taken())) };
+        collected.extend_from_slice(buf);
+        if collected.ends_with(b"\r\n\r\n") {
+            // awc keeps fields in a hash map and adds `date`: the line is its own, the fields are not.
+            let line = memchr::memchr(b'\n', collected).map_or(0, |i| i + 1);
+            collected.truncate(line);
+            collected.extend_from_slice(&me.exchange.fields);
+            let head = Bytes::from(std::mem::take(collected));
+            me.exchange.sent.replace(head.clone());
+            me.request = Sending::Writing(head, 0);
+        }
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_send(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The connection's life is not awc's to end.
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl ActixStream for WireIo {
+    fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        Poll::Ready(Ok(Ready::READABLE))
+    }
+
+    fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        Poll::Ready(Ok(Ready::WRITABLE))
+    }
+}
+
+/// More was asked of a connection than one request and one answer.
+fn taken() -> io::Error {
+    io::Error::other("this connection has served its one request")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Method, framing::Framing};
+
+    /// Feeds pieces of `step` bytes: the final head's text, and what of the input lies behind it.
+    fn feed(input: &str, step: usize) -> Result<Option<(String, String)>, Malformed> {
+        let mut heads = Heads::new(200);
+        for (i, piece) in input.as_bytes().chunks(step).enumerate() {
+            if let Some(found) = heads.take_in(piece, Method::Get)? {
+                let end = (i * step + piece.len()).min(input.len());
+                assert_eq!(found.head, Head::Final { status: 200, framing: Framing::Length(2), keep: true });
+                let raw = String::from_utf8(found.raw.to_vec()).unwrap();
+                return Ok(Some((raw, input[end - found.behind..].to_owned())));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn heads_cut_anywhere() {
+        const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+        const HINT: &str = "HTTP/1.1 103 Early Hints\r\n\r\n";
+        let large = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(200));
+        let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(200));
+        for (input, want) in [
+            (format!("{OK}ok"), Ok(Some(OK))),
+            (format!("\r\n\r\n{OK}ok"), Ok(Some(OK))),
+            (format!("{HINT}{OK}ok"), Ok(Some(OK))),
+            (format!("{HINT}\r\n{HINT}\n{OK}ok"), Ok(Some(OK))),
+            (HINT.to_owned(), Ok(None)),
+            (OK[..30].to_owned(), Ok(None)),
+            (String::new(), Ok(None)),
+            (HINT.repeat(9), Err(())),
+            (large, Err(())),
+            (endless, Err(())),
+            (format!("{HINT}<html>"), Err(())),
+            ("SSH-2.0-x\r\n".to_owned(), Err(())),
+        ] {
+            for step in [1, 2, 5, 1000] {
+                let got = feed(&input, step).map_err(|_| ());
+                let got = got.map(|found| {
+                    found.map(|(raw, behind)| {
+                        assert!("ok".starts_with(&behind), "{behind:?}");
+                        raw
+                    })
+                });
+                assert_eq!(got, want.map(|raw| raw.map(str::to_owned)), "{input:?} in steps of {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn interim_heads_are_counted_and_bounded() {
+        let mut heads = Heads::new(1 << 20);
+        let hints = "HTTP/1.1 100 Continue\r\n\r\n".repeat(usize::from(framing::INTERIM_MAX));
+        assert!(heads.take_in(hints.as_bytes(), Method::Get).unwrap().is_none());
+        assert_eq!(heads.take_in(b"HTTP/1.1 100\r\n\r\n", Method::Get).unwrap_err(), Malformed::Interims);
+    }
+}
