@@ -1,0 +1,242 @@
+//! A running web: its threads, its door, and what can be asked of it from outside.
+//!
+//! Never answers a request itself: `connection.rs` does.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    runtime::{self, Runtime},
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
+
+use crate::{
+    Expect, Scope, Script, Served, WebSpec,
+    answer::Memory,
+    behaviour::refused,
+    connection::serve,
+    log::Log,
+    naming::{DOMAIN, host_name},
+    plan::{Place, Plan},
+    script::Scripts,
+};
+
+/// Connections that may wait to be accepted: a crawler opens thousands at once. The system may allow less.
+const BACKLOG: u32 = 8_192;
+
+/// Pause after an error of accepting, which is nearly always the lack of a free descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Most server threads; more are a slip of the pen.
+const THREADS_MAX: usize = 256;
+
+/// A web that is being served; dropping it closes every connection and ends its threads.
+#[derive(Debug)]
+pub struct Web {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    threads: Vec<ServerThread>,
+}
+
+/// What the server's threads have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) plan: Plan,
+    pub(crate) memory: Memory,
+    pub(crate) scripts: Scripts,
+    pub(crate) log: Log,
+    pub(crate) keep_heads: bool,
+    connections: AtomicU64,
+}
+
+#[derive(Debug)]
+struct ServerThread {
+    /// Its drop is the sign to stop.
+    stop: Option<oneshot::Sender<()>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+/// A connection on its way to the thread that will serve it.
+type Accepted = (std::net::TcpStream, u64);
+
+impl Web {
+    pub(crate) fn start(spec: WebSpec) -> io::Result<Self> {
+        if !(1..=THREADS_MAX).contains(&spec.threads) {
+            return Err(refused(format!("threads is {}: it must be from 1 to {THREADS_MAX}", spec.threads)));
+        }
+        let plan = Plan::new(&spec)?;
+        let shared = Arc::new(Shared {
+            memory: Memory::new(&plan),
+            plan,
+            scripts: Scripts::default(),
+            log: Log::new(spec.threads, spec.keep_log),
+            keep_heads: spec.keep_heads,
+            connections: AtomicU64::new(0),
+        });
+        for (host, path, script) in spec.scripts {
+            shared.scripts.insert(&host, path, script);
+        }
+
+        // The first thread accepts, and deals connections out in turn, itself included.
+        let first = runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _inside = first.enter();
+            let socket = TcpSocket::new_v4()?;
+            socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+            socket.listen(BACKLOG)?
+        };
+        let mut web = Self { addr: listener.local_addr()?, shared, threads: Vec::new() };
+        let mut doors = Vec::new();
+        for number in 1..spec.threads {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+            let (door, accepted) = mpsc::unbounded_channel();
+            doors.push(door);
+            web.spawn(runtime, number, receive(accepted, Arc::clone(&web.shared), number))?;
+        }
+        web.spawn(first, 0, accept(listener, Arc::clone(&web.shared), doors))?;
+        Ok(web)
+    }
+
+    fn spawn(
+        &mut self,
+        runtime: Runtime,
+        number: usize,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let handle = thread::Builder::new().name(format!("fakeweb-{number}")).spawn(move || {
+            runtime.block_on(async {
+                tokio::spawn(work);
+                let _ = stopped.await;
+            });
+        })?;
+        self.threads.push(ServerThread { stop: Some(stop), handle: Some(handle) });
+        Ok(())
+    }
+
+    /// Where it listens: 127.0.0.1 and a port that the system chose.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The rule that sends a crawler here: `*.fakeweb.test=127.0.0.1:PORT`.
+    pub fn resolve_rule(&self) -> String {
+        format!("*.{DOMAIN}={}", self.addr)
+    }
+
+    /// The name of a host, counted from 0: `h000.fakeweb.test`. It need not exist.
+    pub fn host(&self, host: usize) -> String {
+        host_name(clamp(host))
+    }
+
+    /// The URL of a page, both counted from 0, without a port; page 0 is at `/`. It need not exist.
+    pub fn url(&self, host: usize, page: usize) -> String {
+        self.shared.plan.url(Place::Page { host: clamp(host), page: clamp(page) })
+    }
+
+    /// The first page of every host. All of a host can be reached from it.
+    pub fn seeds(&self) -> Vec<String> {
+        (0..self.shared.plan.hosts).map(|host| self.shared.plan.url(Place::Page { host, page: 0 })).collect()
+    }
+
+    /// What a complete crawl of the seeds' hosts must find, by URL: every page that a link, a redirect or a
+    /// seed leads to, and nothing else. `robots.txt` is the crawler's own affair and not in it, nor are scripts.
+    pub fn truth<S: AsRef<str>>(&self, seeds: &[S]) -> BTreeMap<String, Expect> {
+        self.truth_in(Scope::Host, seeds)
+    }
+
+    /// [`Web::truth`] for another scope.
+    pub fn truth_in<S: AsRef<str>>(&self, scope: Scope, seeds: &[S]) -> BTreeMap<String, Expect> {
+        self.shared.plan.truth(seeds, scope)
+    }
+
+    /// Adds a script to the running web, or replaces one; see [`WebSpec::script`].
+    pub fn script(&self, host: &str, path: impl Into<String>, script: Script) {
+        self.shared.scripts.insert(host, path.into(), script);
+    }
+
+    /// Every request since the start or the last [`Web::clear_log`], in the order of arrival; empty where
+    /// [`WebSpec::keep_log`] is off. A request is in it before its answer leaves.
+    pub fn log(&self) -> Vec<Served> {
+        self.shared.log.read(&self.shared.plan)
+    }
+
+    /// How many requests there were since the start or the last [`Web::clear_log`].
+    pub fn requests(&self) -> u64 {
+        self.shared.log.requests()
+    }
+
+    /// Empties the log and starts counting at 0. A request whose answer is under way is forgotten with it.
+    pub fn clear_log(&self) {
+        self.shared.log.clear();
+    }
+
+    /// Lets pages that refuse only once refuse again, and scripts start from their first answer: the web is as
+    /// it was at its start, for a second crawl. The log stays.
+    pub fn rewind(&self) {
+        self.shared.memory.forget();
+        self.shared.scripts.rewind();
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        for thread in &mut self.threads {
+            thread.stop.take();
+        }
+        for thread in &mut self.threads {
+            if let Some(handle) = thread.handle.take() {
+                // A panic of the server's thread has been printed; it must not become an abort here.
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, doors: Vec<mpsc::UnboundedSender<Accepted>>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let number = shared.connections.fetch_add(1, Ordering::Relaxed);
+        match (number % (doors.len() as u64 + 1)) as usize {
+            0 => welcome(stream, &shared, 0, number),
+            thread => {
+                // Where either fails the web is being dropped, or the connection is gone.
+                if let Ok(stream) = stream.into_std() {
+                    let _ = doors[thread - 1].send((stream, number));
+                }
+            }
+        }
+    }
+}
+
+async fn receive(mut accepted: mpsc::UnboundedReceiver<Accepted>, shared: Arc<Shared>, thread: usize) {
+    while let Some((stream, number)) = accepted.recv().await {
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            welcome(stream, &shared, thread, number);
+        }
+    }
+}
+
+fn welcome(stream: TcpStream, shared: &Arc<Shared>, thread: usize, number: u64) {
+    // Without it a drip would arrive in lumps.
+    let _ = stream.set_nodelay(true);
+    tokio::spawn(serve(stream, Arc::clone(shared), thread, number));
+}
+
+fn clamp(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
