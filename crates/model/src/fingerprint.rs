@@ -30,6 +30,12 @@ impl Fingerprint {
         Self(xxhash_rust::xxh3::xxh3_64_with_seed(canonical, key))
     }
 
+    /// The fingerprint of a text that was taken from a [`CanonicalUrl`], possibly by way of a store. Of any
+    /// other text it is the fingerprint of nothing.
+    pub fn of_canonical(text: &str) -> Self {
+        Self::of_text(text.as_bytes())
+    }
+
     /// The bits.
     pub fn bits(self) -> u64 {
         self.0

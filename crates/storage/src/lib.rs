@@ -1,1 +1,77 @@
-//! 
+//! The store of a crawl: a WARC archive that is the log, and an index derived from it.
+//!
+//! Owns everything that is kept of a crawl, and is the sole importer of sled. Usable alone: it knows no actor,
+//! no crawler and no network, and starts no thread but the one that syncs.
+//!
+//! ```text
+//! <store>/lock           held while a process has the store; says who
+//! <store>/meta.json      format, tool, created, the archive's mark
+//! <store>/archive/       dragline-00000.warc.gz …: WARC 1.1, one gzip member a record
+//! <store>/index/         sled; made anew from the archive whenever it is missing or damaged
+//! ```
+//!
+//! A page is kept as a *group* of records: `response` (or `revisit`, where its payload was stored before),
+//! `request`, and last a `metadata` record with the [`Record`] as JSON, new links included; its presence
+//! says that the group is whole. A failure is a `metadata` record alone, and so are seeds.
+//!
+//! What survives what: a killed process loses nothing that was committed; a power cut loses what was
+//! committed within [`Options::sync_every`], pages and their links together.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use dragline_model::{CanonicalUrl, Failure, FailureKind, Harvest, Link, Outcome, Timestamp, Visit, VisitId};
+//! use dragline_storage::{DecodedFacts, Options, Store};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let store = Store::create_or_open(dir.path(), Options::default())?;
+//! let mut writer = store.writer()?;
+//!
+//! let seed = Link::seed(CanonicalUrl::parse("http://example.com/")?);
+//! assert_eq!(writer.admit(&[seed.clone(), seed.clone()])?, [seed.clone()]);
+//!
+//! let visit = Visit {
+//!     id: VisitId(1), host: seed.url.host_key(), url: seed.url.clone(), depth: 0, hops: 0, attempt: 1, via: None,
+//! };
+//! let outcome = Outcome::Failure(Failure::new(FailureKind::Connect, "connection refused"));
+//! let harvest = Harvest { visit, fetched_at: Timestamp(0), outcome, links: Vec::new(), extract_error: None };
+//! let parcel = Arc::new(store.sealer().seal(harvest, DecodedFacts::default()));
+//! writer.commit(&[parcel])?;
+//!
+//! assert_eq!(store.get(&seed.url)?.and_then(|record| record.error).map(|e| e.kind), Some(FailureKind::Connect));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod schema;
+
+mod record;
+
+mod gzip;
+mod warc;
+
+mod seal;
+
+mod archive;
+mod groups;
+mod index;
+
+mod home;
+mod recover;
+mod store;
+
+mod keeper;
+mod pending;
+mod writer;
+
+mod query;
+mod stats;
+
+pub use error::StoreError;
+pub use query::{Query, Records};
+pub use record::Record;
+pub use recover::Recovery;
+pub use schema::{FORMAT, Totals};
+pub use seal::{DecodedFacts, Parcel, Sealer};
+pub use stats::{Share, Stats};
+pub use store::{Options, Payload, Store};
+pub use writer::{Pending, Restored, Writer};

@@ -1,0 +1,178 @@
+//! What can go wrong with a store, in words a person can act on.
+//!
+//! Owns the one error type of the crate. Never decides what to do about an error.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// Why the store could not do what it was asked. Every text names the thing and the way out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process, or another [`crate::Store`] in this one, holds the directory.
+    Locked {
+        /// The store.
+        dir: PathBuf,
+        /// The holder as it wrote itself down: `pid 4711: dragline crawl http://…`.
+        holder: String,
+    },
+    /// The directory is no store and must not become one.
+    NotAStore {
+        /// What was given.
+        dir: PathBuf,
+        /// What was found instead.
+        why: String,
+    },
+    /// The store was written by a newer dragline.
+    NewerFormat {
+        /// The store.
+        dir: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format that this program knows.
+        supported: u32,
+    },
+    /// [`crate::Store::writer`] was called while a writer is alive.
+    WriterOut {
+        /// The store.
+        dir: PathBuf,
+    },
+    /// No space, or no quota, left. Nothing was kept of what was being written: the same call can be made
+    /// again once there is room.
+    DiskFull {
+        /// What was being written.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The system refused to read or write.
+    Io {
+        /// What was tried: `write`, `open`, …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The archive could not be brought to the disk. What it holds beyond the last success is not certain
+    /// to survive a power cut; this writer accepts nothing more.
+    NotDurable {
+        /// The archive.
+        path: PathBuf,
+        /// The system's word.
+        what: String,
+    },
+    /// The index gave up (sled stops at the first error of its disk). It is opened again, and caught up from
+    /// the archive, by the next commit or the next [`crate::Store::writer`].
+    IndexDown {
+        /// The index.
+        path: PathBuf,
+        /// sled's word.
+        what: String,
+    },
+    /// What is on disk contradicts itself.
+    Corrupt {
+        /// Where.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+        /// What helps.
+        way_out: &'static str,
+    },
+    /// A failure was asked for its payload: there never was one.
+    NoPayload {
+        /// The record's sequence number.
+        seq: u64,
+        /// Its URL.
+        url: String,
+    },
+}
+
+/// The way out where the archive is whole and the index is not.
+pub(crate) const REBUILD: &str = "the archive holds everything: run `dragline rebuild` on this store";
+/// The way out where a payload in the archive is damaged.
+pub(crate) const REFETCH: &str = "the payload is lost, the record is not: fetch the URL again";
+
+impl StoreError {
+    /// True where waiting helps: the disk is full now, and may not be later.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, StoreError::DiskFull { .. })
+    }
+
+    /// For `map_err`: an error of the system, with what was tried and on what.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                StoreError::DiskFull { path, source }
+            }
+            _ => StoreError::Io { action, path, source },
+        }
+    }
+
+    pub(crate) fn corrupt(path: &Path, what: impl Into<String>, way_out: &'static str) -> StoreError {
+        StoreError::Corrupt { path: path.to_owned(), what: what.into(), way_out }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Locked { dir, holder } => write!(
+                f,
+                "the store {} is in use by {holder}; wait for it to end, or give another --store",
+                dir.display()
+            ),
+            StoreError::NotAStore { dir, why } => write!(
+                f,
+                "{} is not a store: {why}; give an empty or new directory, or an existing store",
+                dir.display()
+            ),
+            StoreError::NewerFormat { dir, found, supported } => write!(
+                f,
+                "the store {} has format {found}, this program knows up to {supported}; use a newer dragline",
+                dir.display()
+            ),
+            StoreError::WriterOut { dir } => write!(
+                f,
+                "the store {} has a writer already; only one at a time, drop the first",
+                dir.display()
+            ),
+            StoreError::DiskFull { path, source } => write!(
+                f,
+                "no room to write {}: {source}; free some space, then the same can be written again",
+                path.display()
+            ),
+            StoreError::Io { action, path, source } => {
+                write!(f, "cannot {action} {}: {source}", path.display())
+            }
+            StoreError::NotDurable { path, what } => write!(
+                f,
+                "cannot bring {} to the disk: {what}; check the disk, then open the store again",
+                path.display()
+            ),
+            StoreError::IndexDown { path, what } => write!(
+                f,
+                "the index {} gave up: {what}; it is opened again by the next commit",
+                path.display()
+            ),
+            StoreError::Corrupt { path, what, way_out } => {
+                write!(f, "{} is damaged: {what}; {way_out}", path.display())
+            }
+            StoreError::NoPayload { seq, url } => {
+                write!(f, "record {seq} ({url}) is a failure: it never had a payload")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StoreError::DiskFull { source, .. } | StoreError::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

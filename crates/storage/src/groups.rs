@@ -1,0 +1,289 @@
+//! Walking the archive: from gzip members to whole groups.
+//!
+//! Owns the rules of what a group is and of what is damage. Never changes a file; never knows the index.
+//!
+//! A group is `response` or `revisit`, then `request`, then `metadata`, one behind the other; or a `metadata`
+//! record alone. The `metadata` record says what the group is and that it is whole. A `warcinfo` record
+//! stands at the head of a segment and belongs to no group.
+//!
+//! Where a member cannot be read, the walk goes on at the next one that bears the store's mark: what lies
+//! between is damage, and is told. If there is no next one the end is torn: that is what a killed process
+//! leaves behind.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    StoreError, archive,
+    gzip::{self, HEADER_BYTES, Mark},
+    record::Entry,
+    schema::{Location, Position},
+    warc::{
+        GroupId, Kind,
+        read::{self, Record},
+    },
+};
+
+const READ_BYTES: usize = 256 << 10;
+
+/// One group, whole.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) location: Location,
+    pub(crate) entry: Entry,
+    /// The entry as it stands in the archive.
+    pub(crate) json: Vec<u8>,
+}
+
+/// Walks segments from a position on.
+pub(crate) struct Groups<'a> {
+    archive: &'a Path,
+    mark: Mark,
+    segments: Vec<(u32, u64)>,
+    next: usize,
+    open: Option<Segment>,
+    /// Behind the last group, `warcinfo` or damage that was passed.
+    reached: Position,
+    /// Bytes passed over because they could not be read.
+    pub(crate) damaged_bytes: u64,
+    /// In how many places.
+    pub(crate) damaged_places: u64,
+    /// Bytes behind the last whole group of the last segment.
+    pub(crate) torn_bytes: u64,
+}
+
+struct Segment {
+    path: PathBuf,
+    number: u32,
+    file: BufReader<File>,
+    at: u64,
+    bytes: u64,
+}
+
+/// A member whose group is not whole yet.
+struct Part {
+    kind: Kind,
+    id: Vec<u8>,
+    at: u64,
+    bytes: u64,
+}
+
+impl<'a> Groups<'a> {
+    /// From `from` to the end.
+    pub(crate) fn new(archive: &'a Path, mark: Mark, from: Position) -> Result<Self, StoreError> {
+        let segments: Vec<_> =
+            archive::segments(archive)?.into_iter().filter(|(n, _)| *n >= from.segment).collect();
+        let mut groups = Self {
+            archive,
+            mark,
+            segments,
+            next: 0,
+            open: None,
+            reached: from,
+            damaged_bytes: 0,
+            damaged_places: 0,
+            torn_bytes: 0,
+        };
+        if groups.segments.first().is_some_and(|(n, _)| *n == from.segment) {
+            groups.open_segment(from.offset)?;
+        }
+        Ok(groups)
+    }
+
+    /// Where what was read so far ends.
+    pub(crate) fn reached(&self) -> Position {
+        self.reached
+    }
+
+    fn open_segment(&mut self, at: u64) -> Result<bool, StoreError> {
+        let Some(&(number, bytes)) = self.segments.get(self.next) else { return Ok(false) };
+        self.next += 1;
+        let path = archive::segment_path(self.archive, number);
+        let mut file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        file.seek(SeekFrom::Start(at)).map_err(StoreError::io("read", &path))?;
+        self.reached = Position { segment: number, offset: at };
+        self.open =
+            Some(Segment { file: BufReader::with_capacity(READ_BYTES, file), path, number, at, bytes });
+        Ok(true)
+    }
+
+    /// The next whole group.
+    pub(crate) fn next(&mut self) -> Result<Option<Group>, StoreError> {
+        loop {
+            let Some(mut segment) = self.open.take() else {
+                if !self.open_segment(0)? {
+                    return Ok(None);
+                }
+                continue;
+            };
+            let found = self.next_in(&mut segment);
+            let error = StoreError::io("read", &segment.path);
+            if let Some(group) = found.map_err(error)? {
+                self.open = Some(segment);
+                return Ok(Some(group));
+            }
+        }
+    }
+
+    fn next_in(&mut self, segment: &mut Segment) -> io::Result<Option<Group>> {
+        let mut parts: Vec<Part> = Vec::new();
+        while segment.at < segment.bytes {
+            let at = segment.at;
+            let Ok(record) = segment.member(self.mark)? else {
+                match segment.find_mark(self.mark, at + 1)? {
+                    Some(next) => {
+                        self.damage(self.reached.offset, next);
+                        parts.clear();
+                        segment.seek(next)?;
+                        self.reached.offset = next;
+                        continue;
+                    }
+                    None => break,
+                }
+            };
+            let bytes = segment.at - at;
+            match record.kind {
+                Some(kind @ (Kind::Response | Kind::Revisit | Kind::Request)) => {
+                    if kind != Kind::Request && !parts.is_empty() {
+                        self.damage(self.reached.offset, at);
+                        parts.clear();
+                        self.reached.offset = at;
+                    }
+                    parts.push(Part { kind, id: record.id, at, bytes });
+                }
+                Some(Kind::Metadata) => {
+                    let group = self.close(segment.number, &parts, record, at, bytes);
+                    let start = self.reached.offset;
+                    self.reached.offset = segment.at;
+                    match group {
+                        Some(group) => {
+                            self.damage(start, group.location.start.offset);
+                            return Ok(Some(group));
+                        }
+                        None => self.damage(start, segment.at),
+                    }
+                    parts.clear();
+                }
+                Some(Kind::Warcinfo) | None => {
+                    if !parts.is_empty() {
+                        self.damage(self.reached.offset, at);
+                        parts.clear();
+                    }
+                    self.reached.offset = segment.at;
+                }
+            }
+        }
+        let rest = segment.bytes.saturating_sub(self.reached.offset);
+        if self.next == self.segments.len() {
+            self.torn_bytes = rest;
+        } else {
+            self.damage(self.reached.offset, segment.bytes);
+        }
+        Ok(None)
+    }
+
+    fn damage(&mut self, from: u64, to: u64) {
+        if to > from {
+            self.damaged_bytes += to - from;
+            self.damaged_places += 1;
+        }
+    }
+
+    /// Makes a group of its parts and the `metadata` record behind them. Parts that do not belong to it are
+    /// left out: a page whose response was damaged keeps its record. `None` if there is no entry to be read.
+    fn close(&self, segment: u32, parts: &[Part], closing: Record, at: u64, bytes: u64) -> Option<Group> {
+        let entry = Entry::parse(&closing.block).ok()?;
+        let id = match &entry {
+            Entry::Page(r) => GroupId::of_visit(self.mark, r.visit, r.fetched_at, r.url.as_str()),
+            Entry::Seeds { seq, .. } => GroupId::of_seeds(self.mark, *seq),
+        };
+        if closing.id != id.record(Kind::Metadata).as_bytes() {
+            return None;
+        }
+        let mut location =
+            Location { start: Position { segment, offset: at }, metadata: bytes, ..Location::default() };
+        if let [response, request] = parts
+            && request.kind == Kind::Request
+            && response.kind != Kind::Request
+            && response.id == id.record(response.kind).as_bytes()
+            && request.id == id.record(Kind::Request).as_bytes()
+        {
+            location.start.offset = response.at;
+            location.response = response.bytes;
+            location.request = request.bytes;
+        }
+        Some(Group { location, entry, json: closing.block })
+    }
+}
+
+impl Segment {
+    /// Reads the member at `at` and steps behind it; the inner error says why it is none of ours.
+    fn member(&mut self, mark: Mark) -> io::Result<Result<Record, String>> {
+        let header = gzip::header(mark);
+        let mut counted = Counted { inner: &mut self.file, bytes: 0 };
+        // The header is looked at before it is consumed: a reader's buffer holds it but at its very end.
+        let seen = counted.fill_buf()?;
+        let seen = &seen[..seen.len().min(HEADER_BYTES)];
+        if seen != &header[..seen.len()] {
+            return Ok(Err("not marked as this store's".to_owned()));
+        }
+        let result = read::member(&mut counted, |kind| kind == Kind::Metadata)?;
+        self.at += counted.bytes;
+        Ok(result)
+    }
+
+    fn seek(&mut self, to: u64) -> io::Result<()> {
+        self.at = to;
+        self.file.seek(SeekFrom::Start(to)).map(drop)
+    }
+
+    /// Where the next marked member may begin.
+    fn find_mark(&mut self, mark: Mark, from: u64) -> io::Result<Option<u64>> {
+        let header = gzip::header(mark);
+        let finder = memchr::memmem::Finder::new(&header);
+        self.seek(from)?;
+        let mut window = Vec::with_capacity(READ_BYTES + HEADER_BYTES);
+        let mut window_at = from;
+        loop {
+            let read = (&mut self.file).take(READ_BYTES as u64).read_to_end(&mut window)?;
+            if let Some(found) = finder.find(&window) {
+                return Ok(Some(window_at + found as u64));
+            }
+            if read == 0 {
+                return Ok(None);
+            }
+            let keep = window.len().min(HEADER_BYTES - 1);
+            let gone = window.len() - keep;
+            window.drain(..gone);
+            window_at += gone as u64;
+        }
+    }
+}
+
+/// Counts what is consumed: a member does not say how long it is.
+struct Counted<'a, R> {
+    inner: &'a mut R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(out)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<'_, R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.inner.consume(bytes);
+    }
+}

@@ -1,0 +1,226 @@
+//! The directory of a store: whether it is one, whose it is, and which format it has.
+//!
+//! Owns `lock` and `meta.json`. Never writes into a directory that is neither a store nor empty.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    hash::{BuildHasher as _, RandomState},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{StoreError, gzip::Mark, record::spell_time, schema::FORMAT};
+
+const LOCK: &str = "lock";
+const META: &str = "meta.json";
+/// `meta.json` before it is whole; left behind by a process that died making a store.
+const META_NEW: &str = "meta.json.new";
+/// Longest description of a holder that is written, and read.
+const HOLDER_BYTES_MAX: usize = 1024;
+/// Longest `meta.json` that is read.
+const META_BYTES_MAX: u64 = 64 << 10;
+
+/// A store's directory, held by this process for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) dir: PathBuf,
+    pub(crate) mark: Mark,
+    /// The lock goes with the file.
+    _lock: File,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Meta {
+    /// The format of everything in the directory.
+    format: u32,
+    /// What made it.
+    tool: String,
+    /// When, RFC 3339.
+    created: String,
+    /// The mark of its archive, 16 hexadecimal digits.
+    id: String,
+}
+
+impl Home {
+    /// Takes possession of an existing store.
+    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        if !dir.join(META).exists() {
+            let why = match fs::read_dir(dir) {
+                Ok(_) => "it has no meta.json".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            return Err(StoreError::NotAStore { dir: dir.to_owned(), why });
+        }
+        // First of all: what is newer is not touched, not even locked.
+        read_meta(dir)?;
+        let lock = take_lock(dir)?;
+        let mark = read_meta(dir)?;
+        Ok(Self { dir: dir.to_owned(), mark, _lock: lock })
+    }
+
+    /// Takes possession of a store, and makes it first where there is nothing.
+    pub(crate) fn create_or_open(dir: &Path) -> Result<Self, StoreError> {
+        if dir.join(META).exists() {
+            return Self::open(dir);
+        }
+        make_private(dir).map_err(StoreError::io("create", dir))?;
+        refuse_foreign(dir)?;
+        let lock = take_lock(dir)?;
+        // Somebody else may have made it while we waited for nothing.
+        if !dir.join(META).exists() {
+            refuse_foreign(dir)?;
+            write_meta(dir)?;
+        }
+        let mark = read_meta(dir)?;
+        Ok(Self { dir: dir.to_owned(), mark, _lock: lock })
+    }
+
+    pub(crate) fn archive(&self) -> PathBuf {
+        self.dir.join("archive")
+    }
+
+    pub(crate) fn index(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+}
+
+/// A directory that only its owner may look into: a crawl has cookies and private addresses in it.
+fn make_private(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// Only a directory with nothing in it may become a store.
+fn refuse_foreign(dir: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(dir).map_err(StoreError::io("list", dir))? {
+        let name = entry.map_err(StoreError::io("list", dir))?.file_name();
+        if name != LOCK && name != META_NEW {
+            let why = format!("it holds {} and has no meta.json", name.to_string_lossy().escape_debug());
+            return Err(StoreError::NotAStore { dir: dir.to_owned(), why });
+        }
+    }
+    Ok(())
+}
+
+fn take_lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(StoreError::io("write", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = Vec::new();
+            let _ = file.take(HOLDER_BYTES_MAX as u64).read_to_end(&mut holder);
+            let holder = String::from_utf8_lossy(&holder).trim().escape_debug().to_string();
+            let holder = if holder.is_empty() { "another process".to_owned() } else { holder };
+            return Err(StoreError::Locked { dir: dir.to_owned(), holder });
+        }
+        Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path)(error)),
+    }
+    let described = file.set_len(0).and_then(|()| file.write_all(holder().as_bytes()));
+    described.map_err(StoreError::io("write", &path))?;
+    Ok(file)
+}
+
+/// Who we are, for whoever finds the store locked.
+fn holder() -> String {
+    let command: Vec<_> = std::env::args_os().map(|a| without_password(&a.to_string_lossy())).collect();
+    let mut text = format!("pid {}: {}", std::process::id(), command.join(" "));
+    text.truncate(text.floor_char_boundary(HOLDER_BYTES_MAX));
+    text
+}
+
+/// An argument without the user name and password of a URL in it: the lock file is not the place for them.
+fn without_password(argument: &str) -> String {
+    if let Some((scheme, rest)) = argument.split_once("://") {
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        if let Some(at) = authority.rfind('@') {
+            return format!("{scheme}://***{}", &rest[at..]);
+        }
+    }
+    argument.to_owned()
+}
+
+fn write_meta(dir: &Path) -> Result<(), StoreError> {
+    let id = RandomState::new().hash_one(std::process::id());
+    let meta = Meta {
+        format: FORMAT,
+        tool: concat!("dragline ", env!("CARGO_PKG_VERSION")).to_owned(),
+        created: spell_time(SystemTime::now().into()).to_string(),
+        id: format!("{id:016x}"),
+    };
+    let (new, path) = (dir.join(META_NEW), dir.join(META));
+    let mut text = serde_json::to_vec_pretty(&meta).map_err(|e| StoreError::Io {
+        action: "write",
+        path: path.clone(),
+        source: e.into(),
+    })?;
+    text.push(b'\n');
+    File::create(&new)
+        .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+        .map_err(StoreError::io("write", &new))?;
+    fs::rename(&new, &path).map_err(StoreError::io("write", &path))?;
+    File::open(dir).and_then(|d| d.sync_all()).map_err(StoreError::io("sync", dir))
+}
+
+fn read_meta(dir: &Path) -> Result<Mark, StoreError> {
+    #[derive(Deserialize)]
+    struct JustFormat {
+        format: u32,
+    }
+    let path = dir.join(META);
+    let mut text = Vec::new();
+    File::open(&path)
+        .and_then(|file| file.take(META_BYTES_MAX).read_to_end(&mut text))
+        .map_err(StoreError::io("read", &path))?;
+    let not_ours = |why: &dyn std::fmt::Display| StoreError::NotAStore {
+        dir: dir.to_owned(),
+        why: format!("its meta.json: {why}"),
+    };
+    let JustFormat { format } = serde_json::from_slice(&text).map_err(|e| not_ours(&e))?;
+    if format > FORMAT {
+        return Err(StoreError::NewerFormat { dir: dir.to_owned(), found: format, supported: FORMAT });
+    }
+    let meta: Meta = serde_json::from_slice(&text).map_err(|e| not_ours(&e))?;
+    let id = u64::from_str_radix(&meta.id, 16).map_err(|e| not_ours(&e))?;
+    Ok(id.to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_stay_out_of_the_lock() {
+        for (argument, want) in [
+            ("http://u:p@h:1/x@y", "http://***@h:1/x@y"),
+            ("--proxy=socks5://u@h", "--proxy=socks5://***@h"),
+            ("http://h/a@b", "http://h/a@b"),
+            ("crawl", "crawl"),
+        ] {
+            assert_eq!(without_password(argument), want);
+        }
+    }
+
+    #[test]
+    fn an_interrupted_creation_is_taken_up() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(LOCK), "").unwrap();
+        fs::write(dir.path().join(META_NEW), "{\"for").unwrap();
+        let first = Home::create_or_open(dir.path()).unwrap();
+        let mark = first.mark;
+        drop(first);
+        assert_eq!(Home::open(dir.path()).unwrap().mark, mark);
+    }
+}

@@ -1,0 +1,399 @@
+//! The index: the only file that knows sled.
+//!
+//! Owns the sled tree, its opening and re-opening, and the URL keys that are written behind. Never reads the
+//! archive and never decides what belongs into the index.
+
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    StoreError,
+    error::REBUILD,
+    record::{self, Glance, Kind},
+    schema::{self, Location, RECORD, STATE_KEY, State, URLS_KEY},
+};
+
+/// URL keys written in one sled batch: long enough to share its cost, short enough (2 ms) that the committing
+/// thread, which waits for it, is not held up.
+const URL_BATCH: usize = 128;
+/// URL keys held back at most; past it whoever commits writes them itself. Some 10 MB.
+const URLS_HELD_MAX: usize = 1 << 16;
+
+/// A record as it stands in the index.
+pub(crate) struct Row {
+    pub(crate) seq: u64,
+    value: sled::IVec,
+    json_at: usize,
+    pub(crate) location: Location,
+}
+
+impl Row {
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.value[self.json_at..]
+    }
+}
+
+/// A batch in the making.
+#[derive(Default)]
+pub(crate) struct Draft {
+    batch: sled::Batch,
+    urls: Vec<Vec<u8>>,
+    value: Vec<u8>,
+}
+
+impl Draft {
+    /// Adds an entry; `url_key` where it is of kind page.
+    pub(crate) fn add(&mut self, seq: u64, location: &Location, json: &[u8], url_key: Option<&[u8]>) {
+        self.value.clear();
+        location.encode(&mut self.value);
+        self.value.extend_from_slice(json);
+        self.batch.insert(&schema::record_key(seq), &self.value[..]);
+        if let Some(prefix) = url_key {
+            let mut key = Vec::with_capacity(prefix.len() + 8);
+            key.extend_from_slice(prefix);
+            key.extend_from_slice(&seq.to_be_bytes());
+            self.urls.push(key);
+        }
+    }
+}
+
+/// The index of one store.
+pub(crate) struct Index {
+    dir: PathBuf,
+    cache_bytes: u64,
+    /// `None` while sled is gone: between its giving up and its being opened again.
+    db: RwLock<Option<sled::Db>>,
+    /// sled gave up; nothing it says counts until it is opened again.
+    down: AtomicBool,
+    held: Mutex<Held>,
+    /// Held by whoever writes URL keys.
+    writing_urls: Mutex<()>,
+}
+
+/// URL keys not yet written.
+#[derive(Default)]
+struct Held {
+    keys: Vec<Vec<u8>>,
+    last_seq: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Everything under these locks is whole at every moment: a panic elsewhere takes nothing from it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Index {
+    /// Opens the index, or makes an empty one. If sled finds the one that is there damaged it is moved aside:
+    /// then the second value says whereto, and the index is empty.
+    pub(crate) fn open(dir: PathBuf, cache_bytes: u64) -> Result<(Self, Option<PathBuf>), StoreError> {
+        let mut moved = None;
+        let db = match open_sled(&dir, cache_bytes) {
+            Ok(db) => db,
+            Err(Refusal::Damaged(_)) => {
+                moved = Some(move_aside(&dir)?);
+                open_sled(&dir, cache_bytes).map_err(|refusal| refusal.into_error(&dir))?
+            }
+            Err(refusal) => return Err(refusal.into_error(&dir)),
+        };
+        let index = Self {
+            dir,
+            cache_bytes,
+            db: RwLock::new(Some(db)),
+            down: AtomicBool::new(false),
+            held: Mutex::default(),
+            writing_urls: Mutex::default(),
+        };
+        Ok((index, moved))
+    }
+
+    /// Opens the index again after sled gave up. Fails while a query still holds the old one.
+    pub(crate) fn reopen(&self) -> Result<(), StoreError> {
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        *db = None;
+        lock(&self.held).keys.clear();
+        *db = Some(open_sled(&self.dir, self.cache_bytes).map_err(|refusal| refusal.into_error(&self.dir))?);
+        self.down.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// True once sled gave up.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    fn db(&self) -> Result<sled::Db, StoreError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        db.clone().ok_or_else(|| StoreError::IndexDown {
+            path: self.dir.clone(),
+            what: "it is not open".to_owned(),
+        })
+    }
+
+    fn trouble(&self, error: sled::Error) -> StoreError {
+        trouble(&self.dir, error)
+    }
+
+    /// What the index knows of the whole; the beginning of everything where it is empty.
+    pub(crate) fn state(&self) -> Result<State, StoreError> {
+        match self.db()?.get(STATE_KEY).map_err(|e| self.trouble(e))? {
+            None => Ok(State::default()),
+            Some(json) => serde_json::from_slice(&json)
+                .map_err(|e| StoreError::corrupt(&self.dir, format!("its state: {e}"), REBUILD)),
+        }
+    }
+
+    /// Applies a batch together with the state that holds after it: all or nothing.
+    pub(crate) fn apply(&self, mut draft: Draft, state: &State) -> Result<(), StoreError> {
+        let down = |what: String| {
+            self.down.store(true, Ordering::Release);
+            StoreError::IndexDown { path: self.dir.clone(), what }
+        };
+        let json = serde_json::to_vec(state).map_err(|e| down(e.to_string()))?;
+        draft.batch.insert(STATE_KEY, json);
+        self.db()?.apply_batch(draft.batch).map_err(|error| {
+            let error = self.trouble(error);
+            self.down.store(true, Ordering::Release);
+            error
+        })?;
+        let many = {
+            let mut held = lock(&self.held);
+            held.keys.append(&mut draft.urls);
+            held.last_seq = state.last_seq;
+            held.keys.len() >= URLS_HELD_MAX
+        };
+        if many { self.write_urls() } else { Ok(()) }
+    }
+
+    /// Writes the URL keys that were held back. After it every committed URL can be looked up.
+    pub(crate) fn write_urls(&self) -> Result<(), StoreError> {
+        let _alone = lock(&self.writing_urls);
+        let db = self.db()?;
+        let (mut keys, last_seq) = {
+            let mut held = lock(&self.held);
+            (std::mem::take(&mut held.keys), held.last_seq)
+        };
+        if keys.is_empty() {
+            return Ok(());
+        }
+        keys.sort_unstable();
+        let written = (|| {
+            for some in keys.chunks(URL_BATCH) {
+                let mut batch = sled::Batch::default();
+                some.iter().for_each(|key| batch.insert(&key[..], &[]));
+                db.apply_batch(batch)?;
+            }
+            // Last: until it says so, a restart writes them again.
+            db.insert(URLS_KEY, &last_seq.to_be_bytes()).map(drop)
+        })();
+        written.map_err(|error| {
+            lock(&self.held).keys.append(&mut keys);
+            self.down.store(true, Ordering::Release);
+            self.trouble(error)
+        })
+    }
+
+    /// Holds back the URL keys of records that a killed process did not get round to writing.
+    pub(crate) fn catch_up_urls(&self) -> Result<(), StoreError> {
+        self.write_urls()?;
+        let known = self.db()?.get(URLS_KEY).map_err(|e| self.trouble(e))?;
+        let known = known.and_then(|bytes| schema::key_seq(&bytes)).unwrap_or(0);
+        for row in self.rows(known + 1)? {
+            let row = row?;
+            if let Some(prefix) = self.url_of(&row)? {
+                let mut held = lock(&self.held);
+                held.keys.push([&prefix[..], &row.seq.to_be_bytes()].concat());
+                held.last_seq = row.seq;
+                let many = held.keys.len() >= URLS_HELD_MAX;
+                drop(held);
+                if many {
+                    self.write_urls()?;
+                }
+            }
+        }
+        self.write_urls()
+    }
+
+    fn url_of(&self, row: &Row) -> Result<Option<Vec<u8>>, StoreError> {
+        let wrong =
+            |what: String| StoreError::corrupt(&self.dir, format!("record {}: {what}", row.seq), REBUILD);
+        if record::kind(row.json()).map_err(wrong)? == Kind::Seeds {
+            return Ok(None);
+        }
+        let glance = Glance::parse(row.json()).map_err(wrong)?;
+        let url = glance.url.unwrap_or_default();
+        let url = dragline_model::CanonicalUrl::parse(&url).map_err(|e| wrong(e.to_string()))?;
+        Ok(Some(schema::url_prefix(&url)))
+    }
+
+    /// Takes out what was applied but is not in the archive: the records behind `state`, which becomes the
+    /// state. For the one case where sled kept a batch that it had reported as failed.
+    pub(crate) fn forget_after(&self, state: &State) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for row in self.rows(state.last_seq + 1)? {
+            let row = row?;
+            batch.remove(&schema::record_key(row.seq));
+            if let Some(prefix) = self.url_of(&row)? {
+                batch.remove([&prefix[..], &row.seq.to_be_bytes()].concat());
+            }
+        }
+        self.apply(Draft { batch, ..Draft::default() }, state)
+    }
+
+    /// One record.
+    pub(crate) fn row(&self, seq: u64) -> Result<Option<Row>, StoreError> {
+        let value = self.db()?.get(schema::record_key(seq)).map_err(|e| self.trouble(e))?;
+        value.map(|value| row(&self.dir, seq, value)).transpose()
+    }
+
+    /// Every record from a sequence number on, in order.
+    pub(crate) fn rows(&self, from: u64) -> Result<Rows, StoreError> {
+        let iter = self.db()?.range(schema::record_key(from).to_vec()..vec![RECORD + 1]);
+        Ok(Rows { dir: self.dir.clone(), iter })
+    }
+
+    /// The visits of all URLs whose key begins with `prefix`, in order of URL and then of sequence, from the
+    /// front or from the back.
+    pub(crate) fn visits(&self, prefix: &[u8]) -> Result<Visits, StoreError> {
+        self.write_urls()?;
+        Ok(Visits { dir: self.dir.clone(), iter: self.db()?.scan_prefix(prefix) })
+    }
+
+    /// Brings everything to the disk.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        self.db()?.flush().map(drop).map_err(|error| {
+            self.down.store(true, Ordering::Release);
+            self.trouble(error)
+        })
+    }
+}
+
+/// Records in order.
+pub(crate) struct Rows {
+    dir: PathBuf,
+    iter: sled::Iter,
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, value) = match self.iter.next()? {
+            Ok(pair) => pair,
+            Err(error) => return Some(Err(trouble(&self.dir, error))),
+        };
+        match schema::key_seq(&key) {
+            Some(seq) => Some(row(&self.dir, seq, value)),
+            None => Some(Err(StoreError::corrupt(&self.dir, "a record's key is cut", REBUILD))),
+        }
+    }
+}
+
+/// Visits of URLs: the URL's part of the key, and the sequence number.
+pub(crate) struct Visits {
+    dir: PathBuf,
+    iter: sled::Iter,
+}
+
+impl Visits {
+    fn visit(&self, pair: sled::Result<(sled::IVec, sled::IVec)>) -> Result<(Vec<u8>, u64), StoreError> {
+        let (key, _) = pair.map_err(|error| trouble(&self.dir, error))?;
+        let cut = || StoreError::corrupt(&self.dir, "a URL's key is cut", REBUILD);
+        let seq = schema::key_seq(&key).ok_or_else(cut)?;
+        Ok((key[..key.len() - 8].to_vec(), seq))
+    }
+}
+
+impl Iterator for Visits {
+    type Item = Result<(Vec<u8>, u64), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let pair = self.iter.next()?;
+        Some(self.visit(pair))
+    }
+}
+
+impl DoubleEndedIterator for Visits {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let pair = self.iter.next_back()?;
+        Some(self.visit(pair))
+    }
+}
+
+fn row(dir: &Path, seq: u64, value: sled::IVec) -> Result<Row, StoreError> {
+    let Some((location, json)) = Location::decode(&value) else {
+        return Err(StoreError::corrupt(dir, format!("record {seq} has no location"), REBUILD));
+    };
+    let json_at = value.len() - json.len();
+    Ok(Row { seq, json_at, location, value })
+}
+
+fn trouble(dir: &Path, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(error) => match StoreError::io("use", dir)(error) {
+            full @ StoreError::DiskFull { .. } => full,
+            other => StoreError::IndexDown { path: dir.to_owned(), what: other.to_string() },
+        },
+        sled::Error::Corruption { .. } => StoreError::corrupt(dir, error.to_string(), REBUILD),
+        other => StoreError::IndexDown { path: dir.to_owned(), what: other.to_string() },
+    }
+}
+
+/// Why sled did not open.
+enum Refusal {
+    /// What is there is no index that sled understands.
+    Damaged(String),
+    /// The system does not let it.
+    Barred(std::io::Error),
+}
+
+impl Refusal {
+    fn into_error(self, dir: &Path) -> StoreError {
+        match self {
+            Refusal::Damaged(what) => StoreError::corrupt(dir, what, REBUILD),
+            Refusal::Barred(error) => StoreError::io("open the index", dir)(error),
+        }
+    }
+}
+
+fn open_sled(dir: &Path, cache_bytes: u64) -> Result<sled::Db, Refusal> {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    // No flusher of sled's own: ours syncs the archive first, so that the index on disk is never ahead.
+    let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
+    // sled asserts what it believes of its files: on damaged ones it panics as often as it errs.
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(sled::Error::Io(error))) => match error.kind() {
+            InvalidData | InvalidInput | UnexpectedEof => Err(Refusal::Damaged(error.to_string())),
+            Other if !error.to_string().contains("lock") => Err(Refusal::Damaged(error.to_string())),
+            _ => Err(Refusal::Barred(error)),
+        },
+        Ok(Err(error)) => Err(Refusal::Damaged(error.to_string())),
+        Err(_) => Err(Refusal::Damaged("sled panicked on it".to_owned())),
+    }
+}
+
+/// Gives the index the first free name `index.corrupt-N`.
+fn move_aside(dir: &Path) -> Result<PathBuf, StoreError> {
+    let mut n = 1;
+    loop {
+        let mut name = dir.as_os_str().to_owned();
+        name.push(format!(".corrupt-{n}"));
+        let aside = PathBuf::from(name);
+        if !aside.exists() {
+            fs::rename(dir, &aside).map_err(StoreError::io("move aside", dir))?;
+            return Ok(aside);
+        }
+        n += 1;
+    }
+}

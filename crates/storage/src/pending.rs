@@ -1,0 +1,97 @@
+//! What is left to do: the known URLs without a final outcome.
+//!
+//! Owns the one pass over the records that finds them. Never decides what is final.
+//!
+//! A URL's life in the store: it is **known** from the entry whose `links` name it (or, if it was visited
+//! without being a link, from its first record); every visit adds a record; it is **settled** while its last
+//! record is final, and **pending** otherwise.
+
+use dragline_model::{CanonicalUrl, Fingerprint, FingerprintMap, FingerprintSet, Link, Settled};
+
+use crate::{
+    Pending, Restored, StoreError,
+    error::REBUILD,
+    index::{Index, Row},
+    record::{self, Glance, GlanceLink, Kind},
+};
+
+/// A URL that was tried and is not settled.
+struct Tried {
+    attempts: u8,
+    handed_out: bool,
+}
+
+/// Hands out every pending URL; counts failures by kind on the way. Memory: some 20 bytes a settled URL.
+pub(crate) fn collect(
+    index: &Index,
+    is_final: impl Fn(&Settled, u8) -> bool,
+    mut each: impl FnMut(Pending),
+) -> Result<Restored, StoreError> {
+    let mut restored = Restored::default();
+    let mut settled = FingerprintSet::default();
+    let mut tried: FingerprintMap<Tried> = FingerprintMap::default();
+    for row in index.rows(1)? {
+        let row = row?;
+        if record::kind(row.json()).map_err(|what| wrong(index, &row, what))? == Kind::Seeds {
+            continue;
+        }
+        let glance = glance(index, &row)?;
+        let url = Fingerprint::of_canonical(glance.url.as_deref().unwrap_or_default());
+        if let Some(failure) = &glance.error {
+            *restored.failures.entry(failure.kind).or_default() += 1;
+        }
+        if is_final(&glance.settled(), glance.attempts) {
+            tried.remove(&url);
+            settled.insert(url);
+        } else {
+            settled.remove(&url);
+            tried.insert(url, Tried { attempts: glance.attempts, handed_out: false });
+        }
+    }
+
+    for row in index.rows(1)? {
+        let row = row?;
+        let glance = glance(index, &row)?;
+        let parse = |text: &str| CanonicalUrl::parse(text).map_err(|e| wrong(index, &row, e.to_string()));
+        let mut page = None;
+        if let Some(text) = glance.url.as_deref() {
+            let fingerprint = Fingerprint::of_canonical(text);
+            if let Some(tried) = tried.get_mut(&fingerprint).filter(|t| !t.handed_out) {
+                tried.handed_out = true;
+                restored.pending += 1;
+                let link = Link { url: parse(text)?, fingerprint, depth: glance.depth, hops: glance.hops };
+                let via = glance.via.as_deref().map(parse).transpose()?;
+                each(Pending { link, via, attempts: tried.attempts });
+            }
+        }
+        for GlanceLink { url, depth, hops } in &glance.links {
+            let fingerprint = Fingerprint::of_canonical(url);
+            if settled.contains(&fingerprint) {
+                continue;
+            }
+            let attempts = match tried.get_mut(&fingerprint) {
+                Some(tried) if tried.handed_out => continue,
+                Some(tried) => {
+                    tried.handed_out = true;
+                    tried.attempts
+                }
+                None => 0,
+            };
+            restored.pending += 1;
+            if page.is_none() {
+                page = glance.url.as_deref().map(parse).transpose()?;
+            }
+            let link = Link { url: parse(url)?, fingerprint, depth: *depth, hops: *hops };
+            each(Pending { link, via: page.clone(), attempts });
+        }
+    }
+    Ok(restored)
+}
+
+fn glance<'a>(index: &Index, row: &'a Row) -> Result<Glance<'a>, StoreError> {
+    Glance::parse(row.json()).map_err(|what| wrong(index, row, what))
+}
+
+fn wrong(index: &Index, row: &Row, what: String) -> StoreError {
+    StoreError::corrupt(index.path(), format!("record {}: {what}", row.seq), REBUILD)
+}

@@ -1,0 +1,148 @@
+//! Bringing the index up to the archive.
+//!
+//! Owns the replay of groups into the index, and the cutting of a torn end. Idempotent: a process killed in the
+//! middle of it leaves a store for which it can be done again.
+
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    StoreError,
+    archive::{Disk, segment_path, segments},
+    error::REBUILD,
+    groups::{Group, Groups},
+    gzip::Mark,
+    index::{Draft, Index},
+    record::{Entry, Record},
+    schema::{self, Position, State},
+};
+
+/// Groups applied to the index in one batch.
+const REPLAY_BATCH: usize = 64;
+
+/// What was done to bring index and archive together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// Entries that were in the archive and not in the index.
+    pub records: u64,
+    /// Bytes of a half-written group cut off the archive's end.
+    pub bytes_cut: u64,
+    /// Bytes in the middle of the archive that could not be read and were passed over.
+    pub damaged_bytes: u64,
+    /// In how many places.
+    pub damaged_places: u64,
+    /// Where an index that sled refused was moved to.
+    pub index_moved: Option<PathBuf>,
+}
+
+impl Recovery {
+    /// True where there was nothing to be done.
+    pub fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what was done later.
+    pub(crate) fn add(&mut self, later: Recovery) {
+        self.records += later.records;
+        self.bytes_cut += later.bytes_cut;
+        self.damaged_bytes += later.damaged_bytes;
+        self.damaged_places += later.damaged_places;
+        self.index_moved = later.index_moved.or(self.index_moved.take());
+    }
+}
+
+/// Replays what the index lacks, and cuts what is torn. Afterwards the archive ends where the index says.
+pub(crate) fn catch_up(
+    index: &Index,
+    archive: &Path,
+    mark: Mark,
+    disk: &dyn Disk,
+) -> Result<(State, Recovery), StoreError> {
+    let mut state = index.state()?;
+    check_not_behind(archive, state.reached)?;
+    let mut groups = Groups::new(archive, mark, state.reached)?;
+    let mut recovery = Recovery::default();
+    let mut draft = Draft::default();
+    let mut drafted = 0;
+    while let Some(group) = groups.next()? {
+        if add(&mut draft, &mut state, group) {
+            recovery.records += 1;
+            drafted += 1;
+        }
+        if drafted == REPLAY_BATCH {
+            state.reached = groups.reached();
+            index.apply(std::mem::take(&mut draft), &state)?;
+            drafted = 0;
+        }
+    }
+    let moved = state.reached != groups.reached();
+    state.reached = groups.reached();
+    if drafted > 0 || moved {
+        index.apply(draft, &state)?;
+    }
+    recovery.bytes_cut = groups.torn_bytes;
+    recovery.damaged_bytes = groups.damaged_bytes;
+    recovery.damaged_places = groups.damaged_places;
+    if recovery.bytes_cut > 0 {
+        let path = segment_path(archive, state.reached.segment);
+        let file = OpenOptions::new().append(true).open(&path).map_err(StoreError::io("open", &path))?;
+        disk.cut(&file, state.reached.offset).map_err(StoreError::io("cut", &path))?;
+    }
+    index.catch_up_urls()?;
+    Ok((state, recovery))
+}
+
+/// The archive is the log: where it ends before the index does, something took from it.
+fn check_not_behind(archive: &Path, reached: Position) -> Result<(), StoreError> {
+    if reached.offset == 0 {
+        return Ok(());
+    }
+    let there = segments(archive)?;
+    let path = segment_path(archive, reached.segment);
+    let what = match there.iter().find(|(segment, _)| *segment == reached.segment) {
+        Some((_, bytes)) if *bytes >= reached.offset => return Ok(()),
+        Some((_, bytes)) => format!("it has {bytes} bytes, the index knows of {}", reached.offset),
+        None => "the index knows of it and it is not there".to_owned(),
+    };
+    Err(StoreError::corrupt(&path, what, REBUILD))
+}
+
+/// Adds a group; `false` where the index has it, which a group copied into the archive twice would be.
+fn add(draft: &mut Draft, state: &mut State, group: Group) -> bool {
+    let seq = match &group.entry {
+        Entry::Page(record) => record.seq,
+        Entry::Seeds { seq, .. } => *seq,
+    };
+    if seq <= state.last_seq {
+        return false;
+    }
+    let url_key = match &group.entry {
+        Entry::Page(record) => Some(schema::url_prefix(&record.url)),
+        Entry::Seeds { .. } => None,
+    };
+    draft.add(seq, &group.location, &group.json, url_key.as_deref());
+    state.last_seq = seq;
+    match &group.entry {
+        Entry::Page(record) => count(state, record, record.payload_of.is_some(), record.links.len()),
+        Entry::Seeds { links, .. } => state.totals.links += links.len() as u64,
+    }
+    true
+}
+
+/// Counts a visit.
+pub(crate) fn count(state: &mut State, record: &Record, revisit: bool, new_links: usize) {
+    let totals = &mut state.totals;
+    match record.status {
+        Some(status) => {
+            totals.responses += 1;
+            totals.pages += u64::from((200..300).contains(&status));
+        }
+        None => totals.failures += 1,
+    }
+    totals.revisits += u64::from(revisit);
+    totals.bytes += record.bytes;
+    totals.links += new_links as u64;
+}

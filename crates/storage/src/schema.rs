@@ -1,0 +1,222 @@
+//! What is on disk inside the index: every key and value, in one place.
+//!
+//! Owns the spelling of keys and of the small binary parts of values. Never touches sled or a file.
+//!
+//! One sled tree, three kinds of key, told apart by their first byte:
+//!
+//! | key | value |
+//! |---|---|
+//! | `r` seq (8 bytes, big-endian) | [`Location`], then the record's JSON ([`crate::record`]) |
+//! | `u` SURT, 0, `h` or `s`, seq (8 bytes, big-endian) | empty |
+//! | `m` name | `state`: the [`State`] as JSON; `urls`: the sequence (8 bytes) up to which `u` keys are written |
+//!
+//! **Everything here is derived from the archive** and can be made anew from it. `state` is written in the
+//! same sled batch as the records it counts, so the index always is a prefix of the archive, and says which.
+//!
+//! `u` keys are not part of that batch. A key at a random place costs sled 15 µs, a record at the end of the
+//! sequence 10 µs: they are written behind, sorted, by another thread, and `urls` says how far they got;
+//! whoever looks a URL up has them written first.
+//!
+//! The SURT (sort-friendly URI) is the host's labels in reverse, each followed by a comma, the port where it
+//! is not the scheme's own, a closing parenthesis, path and query: `com,example,www,:8080)/path?q`. So a host
+//! is one range, its subdomains stand beside it, and paths sort within. The scheme comes last (`h` for http,
+//! `s` for https) because to a site's owner both are one place.
+//!
+//! Payloads are never here. Small ones inline were tried: sled then takes 40 MB/s at most, twice the disk,
+//! and holds anything above 128 KB in memory; the archive has every payload, and a read costs one `pread`.
+
+use serde::{Deserialize, Serialize};
+
+use dragline_model::CanonicalUrl;
+
+/// The version of everything on disk, archive conventions included; kept in `meta.json`.
+pub const FORMAT: u32 = 1;
+
+pub(crate) const RECORD: u8 = b'r';
+pub(crate) const URL: u8 = b'u';
+pub(crate) const STATE_KEY: &[u8] = b"mstate";
+pub(crate) const URLS_KEY: &[u8] = b"murls";
+
+/// A place in the archive: between records, or at the start of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// The number in the segment's name.
+    pub(crate) segment: u32,
+    /// Bytes from its start.
+    pub(crate) offset: u64,
+}
+
+/// Where a group stands in the archive: its members follow each other without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Location {
+    /// Where its first member begins.
+    pub(crate) start: Position,
+    /// Bytes of the gzip member of the `response` or `revisit` record; 0 where there is none.
+    pub(crate) response: u64,
+    /// Bytes of the member of the `request` record; 0 where there is none.
+    pub(crate) request: u64,
+    /// Bytes of the member of the `metadata` record.
+    pub(crate) metadata: u64,
+}
+
+impl Location {
+    /// Five LEB128 numbers.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        for number in
+            [u64::from(self.start.segment), self.start.offset, self.response, self.request, self.metadata]
+        {
+            let mut rest = number;
+            while rest >= 0x80 {
+                out.push(rest as u8 | 0x80);
+                rest >>= 7;
+            }
+            out.push(rest as u8);
+        }
+    }
+
+    /// Reads what [`Location::encode`] wrote; gives what follows it too. `None` where it is cut or too long.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let mut next = || {
+            let mut number = 0u64;
+            for shift in (0..64).step_by(7) {
+                let (&byte, rest) = bytes.split_first()?;
+                bytes = rest;
+                number |= u64::from(byte & 0x7f).checked_shl(shift)?;
+                if byte < 0x80 {
+                    return Some(number);
+                }
+            }
+            None
+        };
+        let start = Position { segment: next()?.try_into().ok()?, offset: next()? };
+        let location = Location { start, response: next()?, request: next()?, metadata: next()? };
+        Some((location, bytes))
+    }
+}
+
+/// What the index knows of the whole: written with every batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The archive up to here is in the index.
+    pub(crate) reached: Position,
+    /// The sequence number of the last record; the first is 1.
+    pub(crate) last_seq: u64,
+    /// Counted up to here.
+    #[serde(flatten)]
+    pub(crate) totals: Totals,
+}
+
+/// Sums over a whole store, kept up to date with every commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Responses of any status.
+    pub responses: u64,
+    /// Of these, the ones with a 2xx status.
+    pub pages: u64,
+    /// Of these, the ones whose payload had been stored before.
+    pub revisits: u64,
+    /// Visits that brought no response.
+    pub failures: u64,
+    /// Bytes of all bodies as received.
+    pub bytes: u64,
+    /// Links that were new when they were committed, seeds included.
+    pub links: u64,
+}
+
+/// The key of a record.
+pub(crate) fn record_key(seq: u64) -> [u8; 9] {
+    let mut key = [RECORD; 9];
+    key[1..].copy_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// The sequence number at the end of a record's or URL's key.
+pub(crate) fn key_seq(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.last_chunk()?))
+}
+
+/// The key of a URL, all but the sequence number: the prefix of every visit of it.
+pub(crate) fn url_prefix(url: &CanonicalUrl) -> Vec<u8> {
+    let mut key = host_prefix(url.authority());
+    key.extend_from_slice(url.path_and_query().as_bytes());
+    // No canonical URL holds a zero byte, so no URL's prefix is the beginning of another's.
+    key.push(0);
+    key.push(if url.is_https() { b's' } else { b'h' });
+    key
+}
+
+/// The prefix of every key of a host, by its authority (`host` or `host:port`).
+pub(crate) fn host_prefix(authority: &str) -> Vec<u8> {
+    let colon = authority.rfind(':').filter(|_| !authority.ends_with(']')).unwrap_or(authority.len());
+    let (host, port) = authority.split_at(colon);
+    let mut key = Vec::with_capacity(authority.len() + 64);
+    key.push(URL);
+    if is_address(host) {
+        key.extend_from_slice(host.as_bytes());
+        key.push(b',');
+    } else {
+        for label in host.rsplit('.') {
+            key.extend_from_slice(label.as_bytes());
+            key.push(b',');
+        }
+    }
+    key.extend_from_slice(port.as_bytes());
+    key.push(b')');
+    key
+}
+
+/// An address is not turned round. A canonical host whose last label is a number is an IPv4 address.
+fn is_address(host: &str) -> bool {
+    host.starts_with('[') || host.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(url: &str) -> String {
+        let url = CanonicalUrl::parse(url).unwrap();
+        String::from_utf8(url_prefix(&url)).unwrap().replace('\0', "~")
+    }
+
+    #[test]
+    fn urls_sort_by_reversed_host() {
+        for (url, want) in [
+            ("http://www.example.com/a?b", "ucom,example,www,)/a?b~h"),
+            ("https://www.example.com/a?b", "ucom,example,www,)/a?b~s"),
+            ("http://example.com:8080/", "ucom,example,:8080)/~h"),
+            ("http://127.0.0.1:81/", "u127.0.0.1,:81)/~h"),
+            ("http://[::1]/", "u[::1],)/~h"),
+            ("http://[::1]:81/", "u[::1],:81)/~h"),
+        ] {
+            assert_eq!(key(url), want);
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_range_of_its_own() {
+        let urls = ["http://a.b/x", "http://a.b.c/x", "http://b/x", "http://a.b:81/x", "https://a.b/y"];
+        let of_host =
+            |u: &&str| url_prefix(&CanonicalUrl::parse(u).unwrap()).starts_with(&host_prefix("a.b"));
+        assert_eq!(
+            urls.iter().copied().filter(of_host).collect::<Vec<_>>(),
+            ["http://a.b/x", "https://a.b/y"]
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn locations_round_trip(n in proptest::array::uniform4(0u64..), segment in 0u32..) {
+            let start = Position { segment, offset: n[0] };
+            let location = Location { start, response: n[1], request: n[2], metadata: n[3] };
+            let mut bytes = Vec::new();
+            location.encode(&mut bytes);
+            bytes.extend_from_slice(b"{}");
+            proptest::prop_assert_eq!(Location::decode(&bytes), Some((location, &b"{}"[..])));
+            for cut in 0..bytes.len() - 2 {
+                proptest::prop_assert_eq!(Location::decode(&bytes[..cut]), None);
+            }
+        }
+    }
+}

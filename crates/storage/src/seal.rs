@@ -1,0 +1,225 @@
+//! Making a harvest ready to be committed, on the thread that fetched it.
+//!
+//! Owns the work that costs processor time: digest, WARC records, compression, JSON. Never touches a file, and
+//! never knows what is in the store: a [`Parcel`] is the same whatever was committed before it.
+
+use bytes::Bytes;
+
+use dragline_model::{
+    CanonicalUrl, Failure, Harvest, Link, Outcome, Page, Settled, Timestamp, Visit, VisitId,
+};
+
+use crate::{
+    gzip::{Effort, Gzip, Mark},
+    record::Record,
+    schema,
+    warc::{self, GroupId, write::Of},
+};
+
+/// A body with a content coding, from this size on, is stored and not compressed again; below it the heads
+/// around it are worth the effort.
+const STORED_BYTES_MIN: usize = 16 << 10;
+/// Buffers that grew past this for one large body are given back.
+const BUFFER_BYTES_MAX: usize = 4 << 20;
+/// Longest text of a server that is copied into a record (`Location`, `Content-Type`, `Retry-After`).
+const FIELD_BYTES_MAX: usize = 8192;
+
+/// What is known of a body once its content coding is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DecodedFacts {
+    /// Its length in bytes; 0 for a failure.
+    pub size: u64,
+}
+
+/// Seals harvests. One for each thread that fetches: it keeps a compressor (half a megabyte) and its buffers.
+#[derive(Debug)]
+pub struct Sealer {
+    mark: Mark,
+    gzip: Gzip,
+    record: Vec<u8>,
+    members: Vec<u8>,
+}
+
+impl Sealer {
+    pub(crate) fn new(mark: Mark) -> Self {
+        Self { mark, gzip: Gzip::new(mark), record: Vec::new(), members: Vec::new() }
+    }
+
+    /// Makes a parcel of a harvest. The body is read once for its digest and once for compression, and is
+    /// dropped here.
+    pub fn seal(&mut self, harvest: Harvest, decoded: DecodedFacts) -> Parcel {
+        let Harvest { visit, fetched_at, outcome, links, extract_error } = harvest;
+        let id = GroupId::of_visit(self.mark, visit.id, fetched_at, visit.url.as_str());
+        let mut record = empty_record(&visit, fetched_at);
+        record.extract_error = extract_error;
+        let answer = match outcome {
+            Outcome::Failure(failure) => {
+                record.error = Some(failure);
+                None
+            }
+            Outcome::Page(page) => Some(self.seal_page(&mut record, id, &page, decoded)),
+        };
+        // Every value is a string, a number or an address: JSON has a spelling for all of them.
+        let middle = record.middle().unwrap_or_default();
+        Parcel {
+            visit: visit.id,
+            id,
+            settled: record.settled(),
+            url_key: schema::url_prefix(&visit.url),
+            url: visit.url,
+            fetched_at,
+            record,
+            middle: middle.into(),
+            links,
+            answer,
+        }
+    }
+
+    fn seal_page(&mut self, record: &mut Record, id: GroupId, page: &Page, decoded: DecodedFacts) -> Answer {
+        let (payload_key, digest) = warc::digest(&page.body);
+        record.status = Some(page.status);
+        record.mime = page.head.mime().map(|m| shortened(&m));
+        record.size = decoded.size;
+        record.bytes = page.body.len() as u64;
+        record.truncated = page.truncated;
+        record.timings = Some(page.timings);
+        record.peer = page.peer.map(|p| p.ip());
+        record.location = redirect_target(&record.url, page);
+        record.retry_after = matches!(page.status, 429 | 503)
+            .then(|| page.head.field("retry-after"))
+            .flatten()
+            .map(|v| shortened(&String::from_utf8_lossy(v)));
+
+        let head = warc::write::stored_head(page.head.as_bytes(), page.body.len());
+        let of = Of { id, url: record.url.as_str(), date: record.fetched_at, peer: record.peer };
+        let coded = page.head.field("content-encoding").is_some_and(|c| !c.eq_ignore_ascii_case(b"identity"));
+        let effort = if coded && page.body.len() >= STORED_BYTES_MIN { Effort::None } else { Effort::Light };
+
+        self.members.clear();
+        self.record.clear();
+        warc::write::response(&mut self.record, of, &digest, page.truncated, &head, &page.body);
+        let response = self.gzip.member(&self.record, effort, &mut self.members);
+        self.record.clear();
+        warc::write::request(&mut self.record, of, &page.request);
+        let request = self.gzip.member(&self.record, Effort::Light, &mut self.members);
+        let answer = Answer {
+            members: Bytes::copy_from_slice(&self.members),
+            response: response as u64,
+            request: request as u64,
+            head: head.into_owned().into(),
+            payload_key,
+        };
+        record.digest = Some(digest);
+        for buffer in [&mut self.record, &mut self.members] {
+            if buffer.capacity() > BUFFER_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+        }
+        answer
+    }
+}
+
+fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
+    Record {
+        seq: 0,
+        visit: visit.id,
+        url: visit.url.clone(),
+        status: None,
+        fetched_at,
+        mime: None,
+        size: 0,
+        bytes: 0,
+        digest: None,
+        depth: visit.depth,
+        hops: visit.hops,
+        via: visit.via.clone(),
+        location: None,
+        retry_after: None,
+        truncated: None,
+        attempts: visit.attempt,
+        error: None,
+        timings: None,
+        peer: None,
+        extract_error: None,
+        payload_of: None,
+        links: Vec::new(),
+    }
+}
+
+/// Where a 3xx leads (RFC 9110 §10.2.2): absolute, or in the server's words where it is no URL.
+fn redirect_target(url: &CanonicalUrl, page: &Page) -> Option<String> {
+    if !(300..400).contains(&page.status) {
+        return None;
+    }
+    let given = String::from_utf8_lossy(page.head.field("location")?).into_owned();
+    Some(url.join(&given).map_or_else(|_| shortened(&given), |target| target.as_str().to_owned()))
+}
+
+fn shortened(text: &str) -> String {
+    text[..text.floor_char_boundary(FIELD_BYTES_MAX)].to_owned()
+}
+
+/// A harvest ready to be committed: what is said of it, and its WARC records compressed. The body itself is
+/// gone. Cheap to share, and good for as many attempts to commit it as are needed.
+#[derive(Debug)]
+pub struct Parcel {
+    visit: VisitId,
+    pub(crate) id: GroupId,
+    settled: Settled,
+    pub(crate) url: CanonicalUrl,
+    pub(crate) url_key: Vec<u8>,
+    pub(crate) fetched_at: Timestamp,
+    pub(crate) record: Record,
+    pub(crate) middle: Box<[u8]>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) answer: Option<Answer>,
+}
+
+/// The part of a parcel that only a response has.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Two gzip members: the `response` record, the `request` record.
+    pub(crate) members: Bytes,
+    /// Bytes of the first.
+    pub(crate) response: u64,
+    /// Bytes of the second.
+    pub(crate) request: u64,
+    /// The head as it is stored, in case the payload turns out to be known.
+    pub(crate) head: Box<[u8]>,
+    /// See [`warc::digest_key`].
+    pub(crate) payload_key: u64,
+}
+
+impl Parcel {
+    /// The visit that brought it.
+    pub fn visit(&self) -> VisitId {
+        self.visit
+    }
+
+    /// What was asked for.
+    pub fn url(&self) -> &CanonicalUrl {
+        &self.url
+    }
+
+    /// What came of it.
+    pub fn settled(&self) -> &Settled {
+        &self.settled
+    }
+
+    /// The failure, if it is one.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.record.error.as_ref()
+    }
+
+    /// The links that may be new.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Bytes of memory it holds, roughly.
+    pub fn bytes(&self) -> u64 {
+        let links: usize = self.links.iter().map(|l| l.url.as_str().len() + size_of::<Link>()).sum();
+        let answer = self.answer.as_ref().map_or(0, |a| a.members.len() + a.head.len());
+        (size_of::<Self>() + links + answer + self.middle.len() + 3 * self.url.as_str().len()) as u64
+    }
+}

@@ -1,0 +1,303 @@
+//! A store: opening it, and reading from it.
+//!
+//! Owns what all users of one store share. Only the [`Writer`] changes it.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use dragline_model::{CanonicalUrl, ResponseHead};
+
+use crate::{
+    Query, Record, Recovery, Sealer, Stats, StoreError, Totals, Writer,
+    archive::{self, Disk, SystemDisk},
+    error::{REBUILD, REFETCH},
+    gzip,
+    home::Home,
+    index::{Index, Row},
+    record::Entry,
+    recover, schema,
+    schema::Location,
+    stats,
+    warc::{self, GroupId, Kind},
+};
+
+/// How a store is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Memory for sled's cache, in bytes. sled takes up to three times that when keys are written at random.
+    pub cache_bytes: u64,
+    /// An archive segment is closed before it grows past this; a single page larger than it gets a segment
+    /// of its own. One gibibyte is what WARC 1.1 (annex C) advises.
+    pub segment_bytes: u64,
+    /// How often what was committed is brought to the disk: what a power cut can lose.
+    pub sync_every: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 48 << 20, segment_bytes: 1 << 30, sync_every: Duration::from_millis(500) }
+    }
+}
+
+/// The store of a crawl, open: this process holds its directory until the last clone is gone.
+///
+/// Everything committed before the call is seen by it, whichever thread committed. Reading blocks on the
+/// disk: call it from threads that may.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all clones of a [`Store`] and its [`Writer`] have in common.
+pub(crate) struct Shared {
+    pub(crate) index: Index,
+    pub(crate) options: Options,
+    pub(crate) disk: Arc<dyn Disk>,
+    /// A writer is alive.
+    pub(crate) writer_out: AtomicBool,
+    /// What opening had to do, until the first writer takes it.
+    pub(crate) recovery: Mutex<Recovery>,
+    /// Last: the directory is given back after everything in it is closed.
+    pub(crate) home: Home,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("dir", &self.shared.home.dir).finish_non_exhaustive()
+    }
+}
+
+/// What was received and what was asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// The response's head as it is stored: as received, but that a `Transfer-Encoding: chunked` is called
+    /// `X-Archive-Orig-Transfer-Encoding`.
+    pub head: ResponseHead,
+    /// The body as received, chunking undone, content coding not.
+    pub body: Bytes,
+    /// The request's head as sent.
+    pub request: Bytes,
+}
+
+impl Store {
+    /// Opens an existing store. What a killed process left half done is put right first: see [`Recovery`].
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        Self::from_home(Home::open(dir.as_ref())?, options, Arc::new(SystemDisk))
+    }
+
+    /// Opens a store; makes it first where the directory is empty or missing.
+    pub fn create_or_open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        Self::from_home(Home::create_or_open(dir.as_ref())?, options, Arc::new(SystemDisk))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn on_disk(dir: &Path, options: Options, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        Self::from_home(Home::create_or_open(dir)?, options, disk)
+    }
+
+    /// Makes the index of a store anew from its archive, whatever state it is in.
+    pub fn rebuild(dir: impl AsRef<Path>, options: Options) -> Result<Recovery, StoreError> {
+        let home = Home::open(dir.as_ref())?;
+        let index = home.index();
+        // From here on a crash leaves a store whose opening goes on where this stopped.
+        match fs::remove_dir_all(&index) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::io("remove", &index)(error));
+            }
+            _ => {}
+        }
+        let store = Self::from_home(home, options, Arc::new(SystemDisk))?;
+        store.shared.index.flush()?;
+        let recovery = store.shared.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(recovery)
+    }
+
+    fn from_home(home: Home, options: Options, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let archive = home.archive();
+        fs::create_dir_all(&archive).map_err(StoreError::io("create", &archive))?;
+        let (index, index_moved) = Index::open(home.index(), options.cache_bytes)?;
+        let (_, mut recovery) = recover::catch_up(&index, &archive, home.mark, &*disk)?;
+        recovery.index_moved = index_moved;
+        let (recovery, writer_out) = (Mutex::new(recovery), AtomicBool::new(false));
+        Ok(Self { shared: Arc::new(Shared { index, options, disk, writer_out, recovery, home }) })
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.shared.home.dir
+    }
+
+    /// The directory with the WARC segments.
+    pub fn archive_dir(&self) -> PathBuf {
+        self.shared.home.archive()
+    }
+
+    /// What opening the store had to put right.
+    pub fn recovered(&self) -> Recovery {
+        self.shared.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A sealer for a thread that fetches; its parcels are for this store alone.
+    pub fn sealer(&self) -> Sealer {
+        Sealer::new(self.shared.home.mark)
+    }
+
+    /// The one writer. Loads every known URL, so it takes about a second for a million.
+    pub fn writer(&self) -> Result<Writer, StoreError> {
+        Writer::open(self.shared.clone())
+    }
+
+    /// Sums over the whole store, at no cost.
+    pub fn facts(&self) -> Result<Totals, StoreError> {
+        Ok(self.shared.index.state()?.totals)
+    }
+
+    /// The sequence number of the last commit; 0 where there is none.
+    pub fn last_seq(&self) -> Result<u64, StoreError> {
+        Ok(self.shared.index.state()?.last_seq)
+    }
+
+    /// What is there, by host, status and type. Reads every record: two seconds a million.
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        stats::collect(self)
+    }
+
+    /// Asks for records.
+    pub fn pages(&self) -> Query {
+        Query::new(self.clone())
+    }
+
+    /// The latest record of a URL.
+    pub fn get(&self, url: &CanonicalUrl) -> Result<Option<Record>, StoreError> {
+        for visit in self.shared.index.visits(&schema::url_prefix(url))?.rev() {
+            if let Some(record) = self.record(visit?.1)? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every record of a URL, the oldest first.
+    pub fn history(&self, url: &CanonicalUrl) -> Result<Vec<Record>, StoreError> {
+        let visits = self.shared.index.visits(&schema::url_prefix(url))?;
+        visits.filter_map(|visit| visit.and_then(|(_, seq)| self.record(seq)).transpose()).collect()
+    }
+
+    /// The record with a sequence number. `None` where there is none, or where it is no visit's.
+    pub fn record(&self, seq: u64) -> Result<Option<Record>, StoreError> {
+        self.shared.index.row(seq)?.map_or(Ok(None), |row| self.parse(&row))
+    }
+
+    /// The record of a row; `None` for seeds.
+    pub(crate) fn parse(&self, row: &Row) -> Result<Option<Record>, StoreError> {
+        match Entry::parse(row.json()) {
+            Ok(Entry::Page(record)) => Ok(Some(*record)),
+            Ok(Entry::Seeds { .. }) => Ok(None),
+            Err(what) => {
+                let what = format!("record {}: {what}", row.seq);
+                Err(StoreError::corrupt(self.shared.index.path(), what, REBUILD))
+            }
+        }
+    }
+
+    /// The payload of a response, from wherever in the archive it is; checked against the record's digest.
+    pub fn payload(&self, record: &Record) -> Result<Payload, StoreError> {
+        if record.status.is_none() {
+            return Err(StoreError::NoPayload { seq: record.seq, url: record.url.to_string() });
+        }
+        let mut group = self.read_group(record)?;
+        let (head, body) = match record.payload_of {
+            None => group.split(self, record)?,
+            Some(owner) => {
+                let lost = || self.lost(&group.location, format!("record {owner} is not there"));
+                let owner = self.record(owner)?.ok_or_else(lost)?;
+                let (_, body) = self.read_group(&owner)?.split(self, &owner)?;
+                (Bytes::from(group.answer), body)
+            }
+        };
+        if Some(warc::digest(&body).1) != record.digest {
+            return Err(self
+                .lost(&group.location, format!("the payload of record {} has another digest", record.seq)));
+        }
+        Ok(Payload { head: ResponseHead::new(head), body, request: group.request.into() })
+    }
+
+    fn lost(&self, location: &Location, what: String) -> StoreError {
+        let path = archive::segment_path(&self.archive_dir(), location.start.segment);
+        StoreError::corrupt(&path, what, REFETCH)
+    }
+
+    /// Reads the response and the request of a record from the archive.
+    fn read_group(&self, record: &Record) -> Result<GroupBytes, StoreError> {
+        let row = self.shared.index.row(record.seq)?;
+        let none = || {
+            StoreError::corrupt(
+                self.shared.index.path(),
+                format!("record {} is not there", record.seq),
+                REBUILD,
+            )
+        };
+        let location = row.ok_or_else(none)?.location;
+        let path = archive::segment_path(&self.archive_dir(), location.start.segment);
+        if location.response == 0 {
+            return Err(
+                self.lost(&location, format!("the response of record {} could not be read", record.seq))
+            );
+        }
+        let bytes = read_at(&path, location.start.offset, location.response + location.request)
+            .map_err(StoreError::io("read", &path))?;
+        let (response, request) = bytes.split_at(location.response as usize);
+        let id =
+            GroupId::of_visit(self.shared.home.mark, record.visit, record.fetched_at, record.url.as_str());
+        let open = |member: &[u8], kind: Kind| {
+            let found = gzip::open(member).and_then(|bytes| warc::read::record(&bytes));
+            let found =
+                found.map_err(|what| self.lost(&location, format!("record {}: {what}", record.seq)))?;
+            if found.id != id.record(kind).as_bytes() {
+                return Err(self.lost(&location, format!("another record is where {} should be", record.seq)));
+            }
+            Ok(found.block)
+        };
+        let answer = open(response, Kind::Response)?;
+        let request = open(request, Kind::Request)?;
+        Ok(GroupBytes { answer, request, location })
+    }
+}
+
+/// A group's blocks.
+struct GroupBytes {
+    answer: Vec<u8>,
+    request: Vec<u8>,
+    location: Location,
+}
+
+impl GroupBytes {
+    /// Head and body of a `response` block: the record says how long the body is.
+    fn split(&mut self, store: &Store, record: &Record) -> Result<(Bytes, Bytes), StoreError> {
+        let answer = Bytes::from(std::mem::take(&mut self.answer));
+        let head = (answer.len() as u64).checked_sub(record.bytes).ok_or_else(|| {
+            store.lost(&self.location, format!("the payload of record {} is too short", record.seq))
+        })?;
+        Ok((answer.slice(..head as usize), answer.slice(head as usize..)))
+    }
+}
+
+fn read_at(path: &Path, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read as _, Seek as _};
+    let mut file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    // Before anything is allocated for it.
+    if length < offset.saturating_add(bytes) {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    file.seek(std::io::SeekFrom::Start(offset))?;
+    let mut found = Vec::with_capacity(bytes as usize);
+    file.take(bytes).read_to_end(&mut found)?;
+    Ok(found)
+}

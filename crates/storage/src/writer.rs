@@ -1,0 +1,498 @@
+//! The one hand that writes into a store.
+//!
+//! Owns the order of a commit, and with it the promise that a commit happens wholly or not at all:
+//!
+//! 1. the groups of all parcels are appended to the archive, in one write;
+//! 2. their records go into the index, in one batch, with the archive position reached;
+//! 3. only then are the links known and the receipts made.
+//!
+//! A process killed between 1 and 2 leaves whole groups that the next opening puts into the index. An error in
+//! 1 or 2 takes the archive back to where it was. Nothing ever waits for the disk to turn: see
+//! [`crate::keeper`].
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::SystemTime,
+};
+
+use dragline_model::{
+    CanonicalUrl, FailureKind, Fingerprint, FingerprintSet, Link, Receipt, Settled, Timestamp,
+};
+
+use crate::{
+    Parcel, Recovery, Store, StoreError,
+    archive::Archive,
+    error::REBUILD,
+    gzip::{Effort, Gzip},
+    index::Draft,
+    keeper::{self, Keeper},
+    pending,
+    record::{self, Glance},
+    recover,
+    schema::{Location, State},
+    store::Shared,
+    warc::{
+        self, GroupId,
+        write::{Of, Original},
+    },
+};
+
+/// Payloads below this are stored again: a revisit record would be no smaller.
+const SHARED_PAYLOAD_BYTES_MIN: u64 = 64;
+/// Payloads remembered at most, the first ones: 70 MB. Storing a payload once is an economy, not a promise.
+const PAYLOADS_MAX: usize = 3_670_016;
+/// Seeds in one entry: an entry is read as a whole.
+const SEEDS_PER_ENTRY: usize = 1024;
+/// The last visits of a URL among which a parcel's is looked for: no more than a URL's retries are ever in doubt.
+const VISITS_LOOKED_AT: usize = 64;
+
+/// Commits harvests. Dropped in a panic, it leaves the store able to give another, which sees exactly what was
+/// committed.
+pub struct Writer {
+    // In the order in which they must go: the thread, the files, then the leave to have another writer.
+    _keeper: Keeper,
+    archive: Archive,
+    known: FingerprintSet,
+    /// By the first eight bytes of the digest: the record that has the payload.
+    payloads: HashMap<u64, u64>,
+    state: State,
+    recovery: Recovery,
+    /// The last commit failed, and the archive is not yet as it was before it.
+    untidy: bool,
+    gzip: Gzip,
+    scratch: Scratch,
+    leave: Leave,
+}
+
+/// Buffers used again by each commit.
+#[derive(Default)]
+struct Scratch {
+    fresh: FingerprintSet,
+    json: Vec<u8>,
+    record: Vec<u8>,
+    members: Vec<u8>,
+}
+
+/// The right to be the writer, given back on drop.
+struct Leave(Arc<Shared>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.writer_out.store(false, Ordering::Release);
+    }
+}
+
+/// A URL that is known and whose visits have not settled it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The URL, as it was found.
+    pub link: Link,
+    /// The page it was found on; `None` for a seed.
+    pub via: Option<CanonicalUrl>,
+    /// How often it was tried.
+    pub attempts: u8,
+}
+
+/// What a store held when it was asked for what is pending.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// Responses with a 2xx status.
+    pub pages: u64,
+    /// Responses of any status.
+    pub responses: u64,
+    /// Visits that brought none, by kind.
+    pub failures: BTreeMap<FailureKind, u64>,
+    /// URLs ever seen.
+    pub known: u64,
+    /// URLs handed out as pending.
+    pub pending: u64,
+    /// Bytes of bodies as received.
+    pub bytes: u64,
+    /// The sequence number of the last commit.
+    pub last_seq: u64,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("state", &self.state)
+            .field("known", &self.known.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    pub(crate) fn open(shared: Arc<Shared>) -> Result<Self, StoreError> {
+        if shared.writer_out.swap(true, Ordering::AcqRel) {
+            return Err(StoreError::WriterOut { dir: shared.home.dir.clone() });
+        }
+        let leave = Leave(shared.clone());
+        if shared.index.is_down() {
+            shared.index.reopen()?;
+        }
+        let dir = shared.home.archive();
+        let (state, later) = recover::catch_up(&shared.index, &dir, shared.home.mark, &*shared.disk)?;
+        let mut recovery =
+            std::mem::take(&mut *shared.recovery.lock().unwrap_or_else(PoisonError::into_inner));
+        recovery.add(later);
+        let (known, payloads) = load(&shared)?;
+        let mark = shared.home.mark;
+        let archive =
+            Archive::open(dir, shared.options.segment_bytes, mark, shared.disk.clone(), state.reached);
+        let keeper = Keeper::start(shared.clone(), archive.unsynced(), shared.options.sync_every)?;
+        let (gzip, scratch) = (Gzip::new(mark), Scratch::default());
+        Ok(Self {
+            _keeper: keeper,
+            archive,
+            known,
+            payloads,
+            state,
+            recovery,
+            untidy: false,
+            gzip,
+            scratch,
+            leave,
+        })
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.leave.0
+    }
+
+    /// What had to be put right before this writer could begin, since the store was opened.
+    pub fn recovered(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// URLs ever seen.
+    pub fn known(&self) -> u64 {
+        self.known.len() as u64
+    }
+
+    /// Commits the seeds nobody has seen before, and gives them back.
+    pub fn admit(&mut self, seeds: &[Link]) -> Result<Vec<Link>, StoreError> {
+        self.ready()?;
+        self.scratch.fresh.clear();
+        let fresh = &mut self.scratch.fresh;
+        let new: Vec<Link> = seeds
+            .iter()
+            .filter(|s| !self.known.contains(&s.fingerprint) && fresh.insert(s.fingerprint))
+            .cloned()
+            .collect();
+        if new.is_empty() {
+            return Ok(new);
+        }
+        let mut state = self.state;
+        let mut draft = Draft::default();
+        let drafted =
+            new.chunks(SEEDS_PER_ENTRY).try_for_each(|some| self.draft_seeds(some, &mut state, &mut draft));
+        self.conclude(drafted, draft, state)?;
+        Ok(new)
+    }
+
+    /// Commits parcels, all of them or none. A link is new if no commit before this one had it, nor an
+    /// earlier parcel of this one.
+    ///
+    /// After an error the store is as before, and the same parcels can be offered again.
+    pub fn commit(&mut self, parcels: &[Arc<Parcel>]) -> Result<Vec<Receipt>, StoreError> {
+        self.ready()?;
+        if parcels.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.scratch.fresh.clear();
+        let mut state = self.state;
+        let mut draft = Draft::default();
+        let mut receipts = Vec::with_capacity(parcels.len());
+        let mut batch = Batch { parcels, first_seq: state.last_seq + 1, payloads: Vec::new() };
+        let drafted = parcels.iter().try_for_each(|parcel| {
+            receipts.push(self.draft_page(parcel, &mut state, &mut draft, &mut batch)?);
+            Ok(())
+        });
+        self.conclude(drafted, draft, state)?;
+        let room = PAYLOADS_MAX.saturating_sub(self.payloads.len());
+        for (key, seq) in batch.payloads.into_iter().take(room) {
+            self.payloads.entry(key).or_insert(seq);
+        }
+        Ok(receipts)
+    }
+
+    /// Commits parcels of which some may have been committed already: their receipts were lost with the
+    /// actor that was to pass them on. A parcel whose visit is that of a record gets that record's receipt,
+    /// the others are committed; the receipts come in the order of the parcels.
+    pub fn recommit(&mut self, parcels: &[Arc<Parcel>]) -> Result<Vec<Receipt>, StoreError> {
+        self.ready()?;
+        let mut receipts: Vec<Option<Receipt>> = Vec::with_capacity(parcels.len());
+        let mut missing: Vec<Arc<Parcel>> = Vec::new();
+        for parcel in parcels {
+            let old = self.receipt_of(parcel)?;
+            if old.is_none() && !missing.iter().any(|p| p.visit() == parcel.visit()) {
+                missing.push(parcel.clone());
+            }
+            receipts.push(old);
+        }
+        let new: HashMap<_, _> = self.commit(&missing)?.into_iter().map(|r| (r.visit, r)).collect();
+        let visits = parcels.iter().map(|p| p.visit());
+        Ok(receipts
+            .into_iter()
+            .zip(visits)
+            .filter_map(|(old, v)| old.or_else(|| new.get(&v).cloned()))
+            .collect())
+    }
+
+    /// Goes through every URL that is known and not settled, in the order in which they were found.
+    ///
+    /// `is_final` judges the last outcome of a URL that was tried, given the attempts so far. A URL that was
+    /// visited without having been a link (a robots file) is known from its first visit on, and comes at
+    /// that place.
+    pub fn pending(
+        &self,
+        is_final: impl Fn(&Settled, u8) -> bool,
+        each: impl FnMut(Pending),
+    ) -> Result<Restored, StoreError> {
+        let mut restored = pending::collect(&self.shared().index, is_final, each)?;
+        let totals = self.state.totals;
+        (restored.pages, restored.responses, restored.bytes) = (totals.pages, totals.responses, totals.bytes);
+        (restored.known, restored.last_seq) = (self.known(), self.state.last_seq);
+        Ok(restored)
+    }
+
+    /// Waits until everything committed is on the disk.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.ready()?;
+        keeper::sync(self.shared(), &self.archive.unsynced())
+    }
+
+    /// Puts right what the last failure left behind; an error means that nothing can be committed yet.
+    fn ready(&mut self) -> Result<(), StoreError> {
+        self.archive.unsynced().check()?;
+        if self.untidy {
+            self.archive.take_back()?;
+            self.untidy = false;
+        }
+        if self.shared().index.is_down() {
+            self.revive_index()?;
+        }
+        Ok(())
+    }
+
+    /// Opens the index again. What sled lost comes from the archive; what it kept of a batch that we took
+    /// back is taken out.
+    fn revive_index(&mut self) -> Result<(), StoreError> {
+        let shared = self.shared().clone();
+        shared.index.reopen()?;
+        if shared.index.state()?.last_seq > self.state.last_seq {
+            shared.index.forget_after(&self.state)?;
+        }
+        let dir = shared.home.archive();
+        let (state, recovery) = recover::catch_up(&shared.index, &dir, shared.home.mark, &*shared.disk)?;
+        debug_assert_eq!(state, self.state);
+        self.recovery.add(recovery);
+        Ok(())
+    }
+
+    /// Ends a commit: keeps what was drafted, or undoes it.
+    fn conclude(
+        &mut self,
+        drafted: Result<(), StoreError>,
+        draft: Draft,
+        state: State,
+    ) -> Result<(), StoreError> {
+        let mut state = state;
+        let done = drafted.and_then(|()| {
+            self.archive.flush()?;
+            state.reached = self.archive.cursor();
+            self.leave.0.index.apply(draft, &state)
+        });
+        match done {
+            Ok(()) => {
+                self.archive.accept();
+                self.state = state;
+                self.known.extend(self.scratch.fresh.drain());
+                Ok(())
+            }
+            Err(error) => {
+                self.untidy = self.archive.take_back().is_err();
+                Err(error)
+            }
+        }
+    }
+
+    fn draft_seeds(
+        &mut self,
+        seeds: &[Link],
+        state: &mut State,
+        draft: &mut Draft,
+    ) -> Result<(), StoreError> {
+        let seq = state.last_seq + 1;
+        let Scratch { json, record, members, .. } = &mut self.scratch;
+        (json.clear(), record.clear(), members.clear());
+        record::compose_seeds(json, seq, seeds);
+        let id = GroupId::of_seeds(self.leave.0.home.mark, seq);
+        warc::write::seeds(record, id, Timestamp::from(SystemTime::now()), json);
+        let metadata = self.gzip.member(record, Effort::Light, members) as u64;
+        let start = self.archive.place(metadata)?;
+        self.archive.put(members)?;
+        draft.add(seq, &Location { start, metadata, ..Location::default() }, json, None);
+        state.last_seq = seq;
+        state.totals.links += seeds.len() as u64;
+        Ok(())
+    }
+
+    fn draft_page(
+        &mut self,
+        parcel: &Parcel,
+        state: &mut State,
+        draft: &mut Draft,
+        batch: &mut Batch<'_>,
+    ) -> Result<Receipt, StoreError> {
+        let seq = state.last_seq + 1;
+        let original = self.original_of(parcel, seq, batch)?;
+        let Scratch { fresh, json, record, members } = &mut self.scratch;
+        (json.clear(), record.clear(), members.clear());
+
+        let own = Fingerprint::of(&parcel.url);
+        if !self.known.contains(&own) {
+            fresh.insert(own);
+        }
+        let known = &self.known;
+        let new: Vec<&Link> = parcel
+            .links
+            .iter()
+            .filter(|l| !known.contains(&l.fingerprint) && fresh.insert(l.fingerprint))
+            .collect();
+        record::compose(json, seq, &parcel.middle, original.as_ref().map(|o| o.seq), &new);
+
+        let (url, peer) = (parcel.url.as_str(), parcel.record.peer);
+        let of = Of { id: parcel.id, url, date: parcel.fetched_at, peer };
+        let mut location = Location::default();
+        if let (Some(answer), Some(original)) = (&parcel.answer, &original) {
+            let digest = parcel.record.digest.as_deref().unwrap_or_default();
+            warc::write::revisit(
+                record,
+                of,
+                digest,
+                parcel.record.truncated,
+                original.as_warc(),
+                &answer.head,
+            );
+            location.response = self.gzip.member(record, Effort::Light, members) as u64;
+            record.clear();
+        }
+        let stored = match (&parcel.answer, &original) {
+            (Some(answer), None) => {
+                location.response = answer.response;
+                &answer.members[..]
+            }
+            (Some(answer), Some(_)) => &answer.members[answer.response as usize..],
+            (None, _) => &[],
+        };
+        location.request = parcel.answer.as_ref().map_or(0, |a| a.request);
+        let revisit = members.len();
+        warc::write::metadata(record, of, parcel.answer.is_some(), json);
+        location.metadata = self.gzip.member(record, Effort::Light, members) as u64;
+
+        location.start = self.archive.place(location.response + location.request + location.metadata)?;
+        self.archive.put(&members[..revisit])?;
+        self.archive.put(stored)?;
+        self.archive.put(&members[revisit..])?;
+        draft.add(seq, &location, json, Some(&parcel.url_key));
+
+        state.last_seq = seq;
+        recover::count(state, &parcel.record, original.is_some(), new.len());
+        let new_links = new.into_iter().cloned().collect();
+        let settled = parcel.settled().clone();
+        Ok(Receipt { visit: parcel.visit(), url: parcel.url.clone(), seq, settled, new_links })
+    }
+
+    /// The record that has a payload already, if there is one; otherwise the payload is noted as this one's.
+    fn original_of(
+        &self,
+        parcel: &Parcel,
+        seq: u64,
+        batch: &mut Batch<'_>,
+    ) -> Result<Option<Owner>, StoreError> {
+        let (Some(answer), bytes) = (&parcel.answer, parcel.record.bytes) else { return Ok(None) };
+        if bytes < SHARED_PAYLOAD_BYTES_MIN {
+            return Ok(None);
+        }
+        let key = answer.payload_key;
+        if let Some((_, seq)) = batch.payloads.iter().find(|(k, _)| *k == key) {
+            let earlier = &batch.parcels[(seq - batch.first_seq) as usize];
+            let same = earlier.record.digest == parcel.record.digest;
+            let (id, url, date) = (earlier.id, earlier.url.clone(), earlier.fetched_at);
+            return Ok(same.then_some(Owner { seq: *seq, id, url, date }));
+        }
+        if let Some(&seq) = self.payloads.get(&key) {
+            let store = Store { shared: self.shared().clone() };
+            // Eight bytes of a digest are a hint; all of them decide.
+            let same = |r: &crate::Record| r.digest == parcel.record.digest && r.payload_of.is_none();
+            return Ok(store.record(seq)?.filter(same).map(|r| {
+                let id = GroupId::of_visit(self.shared().home.mark, r.visit, r.fetched_at, r.url.as_str());
+                Owner { seq, id, url: r.url, date: r.fetched_at }
+            }));
+        }
+        batch.payloads.push((key, seq));
+        Ok(None)
+    }
+
+    fn receipt_of(&self, parcel: &Parcel) -> Result<Option<Receipt>, StoreError> {
+        let store = Store { shared: self.shared().clone() };
+        for visit in self.shared().index.visits(&parcel.url_key)?.rev().take(VISITS_LOOKED_AT) {
+            if let Some(record) = store.record(visit?.1)?
+                && record.visit == parcel.visit()
+            {
+                let settled = record.settled();
+                let (visit, url, seq) = (record.visit, record.url, record.seq);
+                return Ok(Some(Receipt { visit, url, seq, settled, new_links: record.links }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The record whose payload is used again.
+struct Owner {
+    seq: u64,
+    id: GroupId,
+    url: CanonicalUrl,
+    date: Timestamp,
+}
+
+impl Owner {
+    fn as_warc(&self) -> Original<'_> {
+        Original { id: self.id, url: self.url.as_str(), date: self.date }
+    }
+}
+
+/// The parcels being committed, and the payloads among them that nobody had before.
+struct Batch<'a> {
+    parcels: &'a [Arc<Parcel>],
+    /// The sequence number of the first parcel.
+    first_seq: u64,
+    payloads: Vec<(u64, u64)>,
+}
+
+/// The known URLs, and the payloads that can be used again: everything a writer keeps in memory.
+fn load(shared: &Shared) -> Result<(FingerprintSet, HashMap<u64, u64>), StoreError> {
+    let totals = shared.index.state()?.totals;
+    let mut known = FingerprintSet::with_capacity_and_hasher(totals.links as usize, Default::default());
+    let mut payloads = HashMap::new();
+    for row in shared.index.rows(1)? {
+        let row = row?;
+        let glance = Glance::parse(row.json()).map_err(|what| {
+            StoreError::corrupt(shared.index.path(), format!("record {}: {what}", row.seq), REBUILD)
+        })?;
+        known.extend(glance.links.iter().map(|l| Fingerprint::of_canonical(&l.url)));
+        known.extend(glance.url.as_deref().map(Fingerprint::of_canonical));
+        let own_payload = glance.payload_of.is_none() && glance.bytes >= SHARED_PAYLOAD_BYTES_MIN;
+        if own_payload
+            && payloads.len() < PAYLOADS_MAX
+            && row.location.response > 0
+            && let Some(key) = glance.digest.as_deref().and_then(warc::digest_key)
+        {
+            payloads.entry(key).or_insert(row.seq);
+        }
+    }
+    Ok((known, payloads))
+}
