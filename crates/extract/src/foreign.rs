@@ -23,6 +23,8 @@ struct Open<'a> {
     point: Point,
     /// An HTML element has begun inside of it.
     html_inside: bool,
+    /// HTML elements of the same name that are open inside of it: their end tags are not its own.
+    namesakes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,7 @@ impl<'a> Foreign<'a> {
         if innermost.takes_html(name) {
             match root {
                 Some(namespace) => self.push(name, namespace, facts),
-                None => innermost.html_inside = true,
+                None => innermost.take_html(name),
             }
             return Content::Html;
         }
@@ -104,10 +106,12 @@ impl<'a> Foreign<'a> {
     /// there is none, the tag of an HTML container (`</div>`) is believed to have one open around the foreign content, and
     /// closes that too, while any other (`</path>`) closes nothing.
     pub(crate) fn end_tag(&mut self, name: &[u8]) {
-        let Some(innermost) = self.open.last() else { return };
+        let Some(innermost) = self.open.last_mut() else { return };
         let is_named = |open: &Open<'_>| open.name.eq_ignore_ascii_case(name);
         if innermost.html_inside {
-            if is_named(innermost) || root_namespace(name).is_some() {
+            if is_named(innermost) && innermost.namesakes > 0 {
+                innermost.namesakes -= 1;
+            } else if is_named(innermost) || root_namespace(name).is_some() {
                 self.close(is_named);
             }
         } else if is_any(name, &["p", "br"]) || (!self.close(is_named) && is_html_container(name)) {
@@ -137,12 +141,21 @@ impl<'a> Foreign<'a> {
     fn push(&mut self, name: &'a [u8], namespace: Namespace, facts: Facts<'_>) {
         if !facts.self_closing && self.open.len() < DEPTH_MAX {
             let point = point(name, namespace, facts);
-            self.open.push(Open { name, namespace, point, html_inside: false });
+            self.open.push(Open { name, namespace, point, html_inside: false, namesakes: 0 });
         }
     }
 }
 
 impl Open<'_> {
+    /// Takes note of an HTML start tag inside.
+    fn take_html(&mut self, name: &[u8]) {
+        self.html_inside = true;
+        // HTML's `<title>` is raw text: the scanner reads it to its end, and its end tag never comes here.
+        if self.name.eq_ignore_ascii_case(name) && !is_any(name, &["title"]) {
+            self.namesakes += 1;
+        }
+    }
+
     /// §13.2.6, "tree construction dispatcher", for a start tag.
     fn takes_html(&self, name: &[u8]) -> bool {
         self.html_inside
@@ -291,6 +304,9 @@ mod tests {
             ("math annotation-xml style", F, false),
             ("math annotation-xml svg title style", H, false),
             ("svg mi style", F, false),
+            ("svg desc desc /desc style", H, false),
+            ("svg desc desc /desc /desc style", F, false),
+            ("svg title title /title style", F, false),
             ("math title style", F, false),
         ] {
             assert_eq!(feed(tags), (content, closed), "{tags}");

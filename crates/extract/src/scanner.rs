@@ -89,16 +89,19 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Past the content of an element that has no markup in it.
+    /// Past the content of an element that has no markup in it, and past the end tag that belongs to it.
     #[inline(always)]
     fn skip_content(&mut self, name: Name) {
-        self.at = match name {
-            Name::RawText(name) => raw_text_end(self.bytes, self.at, name),
-            Name::Script => script_end(self.bytes, self.at),
-            Name::Link(Element::Iframe) => raw_text_end(self.bytes, self.at, b"iframe"),
-            Name::Plaintext => self.bytes.len(),
+        let bytes = self.bytes;
+        let (end_tag, name) = match name {
+            Name::RawText(name) => (raw_text_end(bytes, self.at, name), name),
+            Name::Script => (script_end(bytes, self.at), &b"script"[..]),
+            Name::Link(Element::Iframe) => (raw_text_end(bytes, self.at, b"iframe"), &b"iframe"[..]),
+            Name::Plaintext => (bytes.len(), &b""[..]),
             Name::Other | Name::Foreign | Name::Link(_) => return,
         };
+        let name_end = end_tag + b"</".len() + name.len();
+        self.at = bytes.get(name_end..).and_then(|_| skip(bytes, name_end)).unwrap_or(bytes.len());
     }
 
     /// The same as [`Scanner::start_tag`] where foreign content begins or has begun: reads every attribute.
