@@ -1,1 +1,49 @@
-//! 
+//! dragline: a crawler that never lets go of the thread.
+//!
+//! This is the facade: build a crawl, run it, ask its store. The crates below it can be used on their own;
+//! nothing of actix, awc or sled stands in a signature here.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let report = dragline::Crawl::new(["https://example.org/"])
+//!     .store("example-data")
+//!     .delay(Duration::from_millis(500))
+//!     .max_pages(100)
+//!     .run()?;
+//! println!("{} pages, stopped because {}", report.pages, report.stopped_because);
+//!
+//! for record in dragline::open("example-data")?.pages().mime("text/html").records()? {
+//!     println!("{}", record?.url);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod crawl;
+pub use crawl::{Crawl, CrawlError, Handle, Running};
+
+mod report;
+pub use report::Report;
+
+pub mod config;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+mod daemon;
+
+/// The store of a crawl: what was kept, and how to ask for it.
+pub use dragline_storage as storage;
+
+/// The nouns of a crawl.
+pub use dragline_model as model;
+
+pub use dragline_actors::{Snapshot, StopReason};
+pub use dragline_frontier::ScopeKind;
+
+/// Opens the store of a crawl to ask it; it must exist, and no crawl may be running on it.
+pub fn open(dir: impl AsRef<std::path::Path>) -> Result<storage::Store, storage::StoreError> {
+    storage::Store::open(dir.as_ref(), storage::Options::default())
+}

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `dragline` program.
+
+fn main() -> std::process::ExitCode {
+    dragline::cli::main()
+}

@@ -1,0 +1,309 @@
+//! The coordinator: tells the fetchers who is next, and learns what became of it.
+//!
+//! Neighbours: fetchers behind it (`Fetch`), storage before it (`Settle`). Owns the frontier, and with it
+//! every visit that is out. A coordinator begins each of its lives by asking storage what is left to do, so
+//! its death loses nothing.
+
+use std::time::Instant;
+
+use actix::prelude::*;
+use dragline_frontier::{Frontier, Verdict};
+use dragline_model::{Link, Receipt, Settled, VisitId};
+
+use crate::{
+    Progress, fault,
+    lifeline::Lifeline,
+    messages::{
+        Admit, Die, Drain, Fetch, FetcherLost, FetcherUp, Finished, Pause, Recall, Recalled, Resume, Settle,
+        Sow, Sown, StorageUp,
+    },
+    ring::{Control, Lines, StopReason},
+};
+
+/// How often the coordinator shows that it moves.
+const BEAT_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What the coordinator grants now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mode {
+    /// Whatever is next.
+    Granting,
+    /// Nothing, for a while.
+    Paused,
+    /// Nothing any more.
+    Draining(StopReason),
+}
+
+/// See the module's documentation.
+pub(crate) struct Coordinator {
+    frontier: Frontier,
+    slots_per_fetcher: usize,
+    seeds: Vec<Link>,
+    lines: Lines,
+    progress: Progress,
+    lifeline: Lifeline,
+    mode: Mode,
+    /// Storage has said what is left to do.
+    recalled: bool,
+    /// Batches of seeds that storage has not answered yet.
+    sowing: usize,
+    /// Committed visits, by fetcher: told with the next grant.
+    kept: Vec<Vec<VisitId>>,
+    wake: Option<(Instant, SpawnHandle)>,
+}
+
+impl Coordinator {
+    pub(crate) fn new(
+        frontier: Frontier,
+        slots_per_fetcher: usize,
+        seeds: Vec<Link>,
+        control: Control,
+        lifeline: Lifeline,
+    ) -> Self {
+        let mode = control.draining().map_or(Mode::Granting, |reason| Mode::Draining(reason.clone()));
+        Self {
+            kept: vec![Vec::new(); control.lines.fetchers.len()],
+            frontier,
+            slots_per_fetcher,
+            seeds,
+            lines: control.lines,
+            progress: control.progress,
+            lifeline,
+            mode,
+            recalled: false,
+            sowing: 0,
+            wake: None,
+        }
+    }
+
+    fn sow(&mut self, seeds: Vec<Link>) {
+        self.sowing += 1;
+        self.lines.sow.send(Sow(seeds));
+    }
+
+    /// Grants what can be granted, sees whether the crawl is over, and sets the alarm for the next turn.
+    fn turn(&mut self, ctx: &mut Context<Self>) {
+        if self.recalled && self.mode == Mode::Granting {
+            self.grant();
+        }
+        let counts = self.frontier.counts();
+        self.progress.update(|s| {
+            s.draining = matches!(self.mode, Mode::Draining(_));
+            s.counts = counts;
+        });
+        match self.stop_reason() {
+            Some(reason) => self.lines.finished.send(Finished(reason)),
+            None => self.set_alarm(ctx),
+        }
+    }
+
+    fn grant(&mut self) {
+        let mut visits: Vec<Vec<_>> = vec![Vec::new(); self.kept.len()];
+        for grant in self.frontier.grant(Instant::now()) {
+            visits[grant.fetcher].push(grant.visit);
+        }
+        for (fetcher, visits) in visits.into_iter().enumerate() {
+            if !visits.is_empty() {
+                let kept = std::mem::take(&mut self.kept[fetcher]);
+                self.lines.fetchers[fetcher].send(Fetch { visits, kept });
+            }
+        }
+    }
+
+    fn stop_reason(&self) -> Option<StopReason> {
+        let home = self.frontier.in_flight() == 0;
+        match &self.mode {
+            Mode::Draining(reason) => home.then(|| reason.clone()),
+            _ if !self.recalled || self.sowing > 0 || !home => None,
+            _ if self.frontier.is_finished() => Some(StopReason::Finished),
+            _ if self.frontier.is_budget_spent() => Some(StopReason::PageBudget),
+            _ => None,
+        }
+    }
+
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let next = self.frontier.next_wake().filter(|_| self.mode == Mode::Granting);
+        if self.wake.map(|(at, _)| at) == next {
+            return;
+        }
+        if let Some((_, handle)) = self.wake.take() {
+            ctx.cancel_future(handle);
+        }
+        self.wake = next.map(|at| {
+            let wait = at.saturating_duration_since(Instant::now());
+            let handle = ctx.run_later(wait, |me, ctx| {
+                me.wake = None;
+                me.turn(ctx);
+            });
+            (at, handle)
+        });
+    }
+
+    fn settle(&mut self, receipt: Receipt, now: Instant) {
+        let failure = match &receipt.settled {
+            Settled::Failure(failure) => Some(failure.to_string()),
+            Settled::Page { .. } => None,
+        };
+        let bytes = match receipt.settled {
+            Settled::Page { bytes, .. } => bytes,
+            Settled::Failure(_) => 0,
+        };
+        let fetcher = self.frontier.fetcher_of(receipt.visit);
+        let verdict = self.frontier.settle(receipt.visit, &receipt.settled, now);
+        if let Some(fetcher) = fetcher {
+            self.kept[fetcher].push(receipt.visit);
+        }
+        if let (Some(failure), Verdict::Final) = (&failure, verdict) {
+            tracing::warn!(url = %receipt.url, %failure, "given up");
+        }
+        let via = Some(receipt.url);
+        for link in receipt.new_links {
+            self.frontier.admit(link, via.clone(), 0);
+        }
+        self.progress.update(|s| {
+            s.bytes += bytes;
+            s.seq = receipt.seq;
+            s.last_failure = failure.or(s.last_failure.take());
+        });
+    }
+}
+
+impl Actor for Coordinator {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.lifeline.tie();
+        ctx.run_interval(BEAT_EVERY, |me, _| me.lifeline.beat());
+        self.lines.recall.send(Recall);
+    }
+}
+
+impl Handler<Recalled> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, Recalled { pending, restored }: Recalled, ctx: &mut Self::Context) {
+        self.recalled = true;
+        self.frontier.restore_counts(restored.pages, restored.responses);
+        self.progress.update(|s| {
+            s.pages_before = restored.pages;
+            s.responses_before = restored.responses;
+            s.resumed = pending.len() as u64;
+        });
+        for url in pending {
+            self.frontier.admit(url.link, url.via, url.attempts);
+        }
+        let seeds = std::mem::take(&mut self.seeds);
+        self.sow(seeds);
+        self.turn(ctx);
+    }
+}
+
+impl Handler<Admit> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, Admit(seeds): Admit, ctx: &mut Self::Context) {
+        if self.recalled {
+            self.sow(seeds);
+            self.turn(ctx);
+        } else {
+            self.seeds.extend(seeds);
+        }
+    }
+}
+
+impl Handler<Sown> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, Sown(links): Sown, ctx: &mut Self::Context) {
+        self.sowing = self.sowing.saturating_sub(1);
+        for link in links {
+            self.frontier.admit(link, None, 0);
+        }
+        self.turn(ctx);
+    }
+}
+
+impl Handler<Settle> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, Settle(receipts): Settle, ctx: &mut Self::Context) {
+        fault::point(fault::COORDINATOR_SETTLE);
+        let now = Instant::now();
+        for receipt in receipts {
+            self.settle(receipt, now);
+        }
+        self.turn(ctx);
+    }
+}
+
+impl Handler<FetcherUp> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, FetcherUp(fetcher): FetcherUp, ctx: &mut Self::Context) {
+        self.frontier.fetcher_up(fetcher, self.slots_per_fetcher);
+        self.turn(ctx);
+    }
+}
+
+impl Handler<FetcherLost> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, FetcherLost(fetcher): FetcherLost, ctx: &mut Self::Context) {
+        let visits = self.frontier.lost(fetcher);
+        self.kept[fetcher].clear();
+        tracing::warn!(fetcher, visits, "visits of a dead fetcher go back to the frontier");
+        self.turn(ctx);
+    }
+}
+
+impl Handler<StorageUp> for Coordinator {
+    type Result = ();
+
+    /// A question to the storage that died will not be answered: a new life asks it again.
+    fn handle(&mut self, _: StorageUp, ctx: &mut Self::Context) {
+        if !self.recalled || self.sowing > 0 {
+            ctx.terminate();
+        }
+    }
+}
+
+impl Handler<Pause> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, _: Pause, ctx: &mut Self::Context) {
+        if self.mode == Mode::Granting {
+            self.mode = Mode::Paused;
+            self.turn(ctx);
+        }
+    }
+}
+
+impl Handler<Resume> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, _: Resume, ctx: &mut Self::Context) {
+        if self.mode == Mode::Paused {
+            self.mode = Mode::Granting;
+            self.turn(ctx);
+        }
+    }
+}
+
+impl Handler<Drain> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, Drain(reason): Drain, ctx: &mut Self::Context) {
+        if !matches!(self.mode, Mode::Draining(_)) {
+            self.mode = Mode::Draining(reason);
+            self.turn(ctx);
+        }
+    }
+}
+
+impl Handler<Die> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, _: Die, ctx: &mut Self::Context) {
+        ctx.terminate();
+    }
+}

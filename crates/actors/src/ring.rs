@@ -1,0 +1,378 @@
+//! Who follows whom, and in which order the ring starts and ends.
+//!
+//! The only place that knows all roles. Start: storage, coordinator, fetchers. End: the coordinator stops
+//! granting → the visits that are out come home → storage commits and brings all to disk → everybody goes.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
+
+use actix::prelude::*;
+use dragline_fetch::Shared;
+use dragline_frontier::{Frontier, Limits, Scope};
+use dragline_model::{Link, Timestamp, VisitId};
+use dragline_storage::Store;
+use tokio::sync::{Notify, oneshot};
+
+use crate::{
+    Line, Progress,
+    coordinator::Coordinator,
+    fetcher::{Equipment, Fetcher},
+    harvester::Rules,
+    lifeline::Lifeline,
+    messages::{
+        Admit, Close, Closed, Drain, Fetch, FetcherLost, FetcherUp, Finished, Keep, Pause, Recall, Recalled,
+        Reoffer, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
+    },
+    restart::Intensity,
+    storage::StorageActor,
+    supervisor::{ChildSpec, Seat, Strategy, Supervisor},
+};
+
+/// A fetcher or the coordinator that has not moved for this long is stuck: nothing they do on their thread
+/// takes a second.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
+/// Storage may wait for a slow disk.
+const STORAGE_STUCK_AFTER: Duration = Duration::from_secs(300);
+
+/// All that a crawl needs to begin.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where it is kept, and resumed from.
+    pub store: Store,
+    /// Where it starts.
+    pub seeds: Vec<Link>,
+    /// Which links belong to it.
+    pub scope: Scope,
+    /// Turns, budgets, retries.
+    pub limits: Limits,
+    /// The wire.
+    pub fetch: Shared,
+    /// Fetcher threads, at least 1.
+    pub fetchers: usize,
+    /// Visits out at a time in all, at least 1.
+    pub concurrency: usize,
+    /// Redirects followed one after another.
+    pub redirects_max: u8,
+    /// Bytes of a decoded body.
+    pub decoded_bytes_max: usize,
+    /// Bytes of sealed harvests that may wait for storage, over all fetchers.
+    pub held_bytes_max: u64,
+    /// After this long it drains.
+    pub max_time: Option<Duration>,
+    /// How long a drain may take before what is still out is left for the next run.
+    pub drain_limit: Duration,
+    /// How often an actor may die.
+    pub intensity: Intensity,
+}
+
+/// Why a crawl ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReason {
+    /// No URL waits and no visit is out.
+    Finished,
+    /// The page budget is used up.
+    PageBudget,
+    /// The time budget is used up.
+    TimeBudget,
+    /// Somebody asked for it.
+    Interrupted,
+    /// The store refused; its words.
+    Store(String),
+    /// An actor died too often; which and why.
+    GaveUp(String),
+}
+
+impl StopReason {
+    /// The word for it in reports.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            StopReason::Finished => "finished",
+            StopReason::PageBudget => "max_pages",
+            StopReason::TimeBudget => "max_time",
+            StopReason::Interrupted => "interrupted",
+            StopReason::Store(_) => "store",
+            StopReason::GaveUp(_) => "gave_up",
+        }
+    }
+
+    /// It is no end that anybody wished for.
+    pub fn is_trouble(&self) -> bool {
+        matches!(self, StopReason::Store(_) | StopReason::GaveUp(_))
+    }
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StopReason::Finished => f.write_str("nothing is left to fetch"),
+            StopReason::PageBudget => f.write_str("the page budget is used up"),
+            StopReason::TimeBudget => f.write_str("the time budget is used up"),
+            StopReason::Interrupted => f.write_str("interrupted"),
+            StopReason::Store(error) => f.write_str(error),
+            StopReason::GaveUp(why) => write!(f, "gave up: {why}"),
+        }
+    }
+}
+
+/// How a crawl ended, and what it did.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// Why.
+    pub reason: StopReason,
+    /// The last figures.
+    pub snapshot: crate::Snapshot,
+}
+
+/// What the roles are reached by. Cloning shares the lines.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines {
+    pub fetchers: Vec<Line<Fetch>>,
+    pub reoffer: Vec<Line<Reoffer>>,
+    pub keep: Line<Keep>,
+    pub sow: Line<Sow>,
+    pub recall: Line<Recall>,
+    pub close: Line<Close>,
+    pub settle: Line<Settle>,
+    pub sown: Line<Sown>,
+    pub recalled: Line<Recalled>,
+    pub admit: Line<Admit>,
+    pub pause: Line<Pause>,
+    pub resume: Line<Resume>,
+    pub drain: Line<Drain>,
+    pub fetcher_up: Line<FetcherUp>,
+    pub fetcher_lost: Line<FetcherLost>,
+    pub storage_up: Line<StorageUp>,
+    pub finished: Line<Finished>,
+    pub store_failed: Line<StoreFailed>,
+    pub closed: Line<Closed>,
+}
+
+/// A handle on a crawl from any thread; it may be made before the crawl runs. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Control {
+    pub(crate) lines: Lines,
+    pub(crate) progress: Progress,
+    drain: Arc<DrainWish>,
+}
+
+/// A wish to end outlives the coordinator that it was told to.
+#[derive(Debug, Default)]
+struct DrainWish {
+    reason: OnceLock<StopReason>,
+    told: Notify,
+}
+
+impl Control {
+    /// A handle for a ring of `fetchers` fetchers.
+    pub fn new(fetchers: usize) -> Self {
+        let lines = Lines {
+            fetchers: (0..fetchers).map(|_| Line::default()).collect(),
+            reoffer: (0..fetchers).map(|_| Line::default()).collect(),
+            keep: Line::default(),
+            sow: Line::default(),
+            recall: Line::default(),
+            close: Line::default(),
+            settle: Line::default(),
+            sown: Line::default(),
+            recalled: Line::default(),
+            admit: Line::default(),
+            pause: Line::default(),
+            resume: Line::default(),
+            drain: Line::default(),
+            fetcher_up: Line::default(),
+            fetcher_lost: Line::default(),
+            storage_up: Line::default(),
+            finished: Line::default(),
+            store_failed: Line::default(),
+            closed: Line::default(),
+        };
+        Self { lines, progress: Progress::default(), drain: Arc::default() }
+    }
+
+    /// The figures of the crawl.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Adds seeds to a running crawl.
+    pub fn admit(&self, seeds: Vec<Link>) {
+        self.lines.admit.send(Admit(seeds));
+    }
+
+    /// Grants nothing more until [`Control::resume`]; what is out comes home.
+    pub fn pause(&self) {
+        self.lines.pause.send(Pause);
+    }
+
+    /// Goes on after [`Control::pause`].
+    pub fn resume(&self) {
+        self.lines.resume.send(Resume);
+    }
+
+    /// Ends the crawl in order: grants nothing more, waits for what is out, keeps it. The first reason
+    /// stands.
+    pub fn drain(&self, reason: StopReason) {
+        if self.drain.reason.set(reason.clone()).is_ok() {
+            self.drain.told.notify_one();
+            self.lines.drain.send(Drain(reason));
+        }
+    }
+
+    /// The reason of a drain that was asked for.
+    pub fn draining(&self) -> Option<&StopReason> {
+        self.drain.reason.get()
+    }
+}
+
+/// Runs a crawl to its end. To be called within an actix `System`, on its thread.
+pub async fn run(plan: Plan, control: Control) -> End {
+    let (ended, end) = oneshot::channel();
+    let lines = &control.lines;
+    let mut children = vec![storage(&plan, lines), coordinator(&plan, &control)];
+    children.extend((0..lines.fetchers.len()).map(|index| fetcher(&plan, lines, index)));
+    let supervisor = Supervisor::new(children, lines.close.clone(), ended, control.progress.clone()).start();
+    lines.finished.connect(supervisor.clone().recipient());
+    lines.store_failed.connect(supervisor.clone().recipient());
+    lines.closed.connect(supervisor.recipient());
+
+    let limits = actix_rt::spawn(keep_time(control.clone(), plan.max_time, plan.drain_limit));
+    let ended = end.await;
+    limits.abort();
+    let reason = match ended {
+        Ok(ended) => {
+            for arbiter in ended.arbiters {
+                arbiter.stop();
+                // The store is free for the next process once its thread is gone.
+                let _ = arbiter.join();
+            }
+            ended.reason
+        }
+        Err(_) => StopReason::GaveUp("the supervisor itself panicked".into()),
+    };
+    End { reason, snapshot: control.progress.snapshot() }
+}
+
+/// Drains when the time budget is used up, and ends a drain that takes too long.
+async fn keep_time(control: Control, max_time: Option<Duration>, drain_limit: Duration) {
+    if let Some(max_time) = max_time {
+        tokio::select! {
+            () = tokio::time::sleep(max_time) => control.drain(StopReason::TimeBudget),
+            () = control.drain.told.notified() => {}
+        }
+    } else {
+        control.drain.told.notified().await;
+    }
+    tokio::time::sleep(drain_limit).await;
+    if let Some(reason) = control.draining() {
+        tracing::warn!(
+            limit_s = drain_limit.as_secs(),
+            "the drain limit is over; what is out is left for the next run"
+        );
+        control.lines.finished.send(Finished(reason.clone()));
+    }
+}
+
+fn storage(plan: &Plan, lines: &Lines) -> ChildSpec {
+    let (store, retry, own) = (plan.store.clone(), plan.limits.retry, lines.clone());
+    let after = lines.clone();
+    ChildSpec {
+        name: "storage".into(),
+        seat: Seat::Own,
+        strategy: Strategy::OneForOne,
+        intensity: plan.intensity,
+        stuck_after: STORAGE_STUCK_AFTER,
+        start: Box::new(move |arbiter, lifeline| {
+            let (store, actor_lines) = (store.clone(), own.clone());
+            let address = StorageActor::start_in_arbiter(arbiter, move |_| {
+                StorageActor::new(store, retry, actor_lines, lifeline)
+            });
+            own.keep.connect(address.clone().recipient());
+            own.sow.connect(address.clone().recipient());
+            own.recall.connect(address.clone().recipient());
+            own.close.connect(address.clone().recipient());
+            address.recipient()
+        }),
+        died: Box::new(|| {}),
+        born: Box::new(move || {
+            for fetcher in &after.reoffer {
+                fetcher.send(Reoffer);
+            }
+            after.storage_up.send(StorageUp);
+        }),
+    }
+}
+
+fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
+    let (plan_limits, seeds) = (plan.limits.clone(), plan.seeds.clone());
+    let control = control.clone();
+    let fetchers = control.lines.fetchers.len();
+    let slots = plan.concurrency.div_ceil(fetchers).max(1);
+    ChildSpec {
+        name: "coordinator".into(),
+        seat: Seat::Shared,
+        // The visits that are out are its: fetchers that outlived it would hold visits that nobody granted.
+        strategy: Strategy::RestForOne,
+        intensity: plan.intensity,
+        stuck_after: STUCK_AFTER,
+        start: Box::new(move |_, lifeline| {
+            let frontier = Frontier::numbered_from(plan_limits.clone(), fetchers, first_visit());
+            let actor = Coordinator::new(frontier, slots, seeds.clone(), control.clone(), lifeline);
+            let address = actor.start();
+            let lines = &control.lines;
+            lines.settle.connect(address.clone().recipient());
+            lines.sown.connect(address.clone().recipient());
+            lines.recalled.connect(address.clone().recipient());
+            lines.admit.connect(address.clone().recipient());
+            lines.pause.connect(address.clone().recipient());
+            lines.resume.connect(address.clone().recipient());
+            lines.drain.connect(address.clone().recipient());
+            lines.fetcher_up.connect(address.clone().recipient());
+            lines.fetcher_lost.connect(address.clone().recipient());
+            lines.storage_up.connect(address.clone().recipient());
+            address.recipient()
+        }),
+        died: Box::new(|| {}),
+        born: Box::new(|| {}),
+    }
+}
+
+fn fetcher(plan: &Plan, lines: &Lines, index: usize) -> ChildSpec {
+    let equipment = Equipment {
+        shared: plan.fetch.clone(),
+        rules: Rules {
+            store: plan.store.clone(),
+            scope: Arc::new(plan.scope.clone()),
+            redirects_max: plan.redirects_max,
+            decoded_bytes_max: plan.decoded_bytes_max,
+            extract: dragline_extract::Limits::default(),
+        },
+        held_bytes_max: plan.held_bytes_max / lines.fetchers.len() as u64,
+        keep: lines.keep.clone(),
+    };
+    let (fetch, reoffer) = (lines.fetchers[index].clone(), lines.reoffer[index].clone());
+    let (up, lost) = (lines.fetcher_up.clone(), lines.fetcher_lost.clone());
+    ChildSpec {
+        name: format!("fetcher {index}"),
+        seat: Seat::Own,
+        strategy: Strategy::OneForOne,
+        intensity: plan.intensity,
+        stuck_after: STUCK_AFTER,
+        start: Box::new(move |arbiter, lifeline: Lifeline| {
+            let equipment = equipment.clone();
+            let address = Fetcher::start_in_arbiter(arbiter, move |_| Fetcher::new(equipment, lifeline));
+            fetch.connect(address.clone().recipient());
+            reoffer.connect(address.clone().recipient());
+            address.recipient()
+        }),
+        died: Box::new(move || lost.send(FetcherLost(index))),
+        born: Box::new(move || up.send(FetcherUp(index))),
+    }
+}
+
+/// Visits are numbered by the millisecond their coordinator began in, so that no two lives share a number.
+fn first_visit() -> VisitId {
+    VisitId(Timestamp::from(SystemTime::now()).0 << 20)
+}

@@ -1,0 +1,341 @@
+//! What can be said on the command line.
+//!
+//! Owns names, help and examples, and the road from a flag to its configuration key. The names are fixed:
+//! scripts depend on them.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use crate::config::{Config, ConfigError, Layers};
+
+/// A crawler that never lets go of the thread.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dragline",
+    version,
+    about = "A crawler that never lets go of the thread: supervised, resumable, and everything it fetched can be asked.",
+    after_help = "Try it:\n  dragline demo                          a web of its own and a crawl of it, no network needed\n  dragline crawl https://example.org/    a polite crawl of one site into ./dragline-data\n  dragline query                         what is in the store\n\nExit codes: 0 finished or budget reached, 1 internal error, 2 bad usage or configuration,\n3 nothing could be fetched, 130 interrupted and drained."
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub shared: SharedArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Follow links from URLs and keep every response; the same --store again goes on where it stopped
+    Crawl(CrawlArgs),
+    /// List what is in a store
+    Query(QueryArgs),
+    /// Show one stored response: its record, head, body, links or history
+    Show(ShowArgs),
+    /// Count what is in a store, by host, status and type
+    Stats(StatsArgs),
+    /// Make a store's index anew from its archive
+    Rebuild,
+    /// Print the canonical form of URLs
+    Url(UrlArgs),
+    /// Print the links of a document, one a line
+    Links(LinksArgs),
+    /// Crawl a small hostile web that runs inside this process; nothing else is needed
+    Demo(DemoArgs),
+}
+
+/// Options of every command.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Shared options")]
+pub(super) struct SharedArgs {
+    /// The directory of the crawl [default: ./dragline-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Allow a private address range; it is refused otherwise (repeatable)
+    #[arg(long, global = true, value_name = "CIDR")]
+    allow_net: Vec<String>,
+    /// Send a name, or *.name, to an address instead of asking DNS (repeatable)
+    #[arg(long, global = true, value_name = "NAME=IP[:PORT]")]
+    resolve: Vec<String>,
+    /// Trust the certificates of a PEM file besides the public ones
+    #[arg(long, global = true, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// How the crawler names itself to servers; put an address of yours in it
+    #[arg(long, global = true, value_name = "S")]
+    user_agent: Option<String>,
+    /// A configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one configuration key, as in crawl.retry_wait=5s (repeatable)
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// What is printed besides the answer.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Shared options")]
+pub(super) struct OutputArgs {
+    /// Say more (-vv: much more)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// How log lines are written
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline crawl https://example.org/\n  dragline crawl https://example.org/docs/ --scope prefix --max-pages 500 --delay 500ms\n  dragline crawl http://localhost:8000/ --allow-net 127.0.0.0/8 --delay 0s --per-host 16\n\nCtrl-C drains: what is out comes home and is kept. A second one stops at once; nothing is lost\neither way, and the same command goes on."
+)]
+pub(super) struct CrawlArgs {
+    /// Where to start
+    #[arg(value_name = "URL")]
+    pub seeds: Vec<String>,
+    #[command(flatten)]
+    pub limits: CrawlLimitArgs,
+    /// Write the final summary to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CrawlLimitArgs {
+    /// Which links are followed [default: host]
+    #[arg(long, value_name = "host|domain|prefix|any")]
+    scope: Option<String>,
+    /// End after N pages (responses of status 2xx), those of earlier runs included
+    #[arg(long, value_name = "N")]
+    max_pages: Option<u64>,
+    /// Follow links at most N steps from a seed
+    #[arg(long, value_name = "N")]
+    max_depth: Option<u64>,
+    /// Drain after this long
+    #[arg(long, value_name = "D")]
+    max_time: Option<String>,
+    /// Requests at one host at a time [default: 1]
+    #[arg(long, value_name = "N")]
+    per_host: Option<u64>,
+    /// From the start of one request to a host to the start of the next [default: 1s]
+    #[arg(long, value_name = "D")]
+    delay: Option<String>,
+    /// Requests out at a time in all [default: 256]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u64>,
+    /// Whether robots.txt is obeyed [default: obey]; not acting yet, see the README's limits
+    #[arg(long, value_name = "obey|ignore")]
+    robots: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline query --status 404\n  dragline query --host example.org --mime text/html --limit 20\n  dragline query --failures\n  dragline query --jsonl | jq -r '[.url,.status]|@tsv'"
+)]
+pub(super) struct QueryArgs {
+    /// Only URLs of this host (host, or host:port)
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Only this status: 404, 4xx, or 200-299
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<String>,
+    /// Only this type, as in text/html
+    #[arg(long, value_name = "TYPE")]
+    pub mime: Option<String>,
+    /// From this sequence number on
+    #[arg(long, value_name = "SEQ")]
+    pub since: Option<u64>,
+    /// At most this many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// What never got a response, instead of the responses
+    #[arg(long)]
+    pub failures: bool,
+    /// Every response of a URL, not only its last one
+    #[arg(long)]
+    pub all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub jsonl: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(group = clap::ArgGroup::new("part"), after_help = "Examples:\n  dragline show https://example.org/\n  dragline show https://example.org/ --body > page.html\n  dragline show https://example.org/ --links")]
+pub(super) struct ShowArgs {
+    /// The URL
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// The head of the response as it came
+    #[arg(long, group = "part")]
+    pub headers: bool,
+    /// The body, with gzip and the like undone
+    #[arg(long, group = "part")]
+    pub body: bool,
+    /// The body as it came
+    #[arg(long, group = "part")]
+    pub raw: bool,
+    /// The links of the page
+    #[arg(long, group = "part")]
+    pub links: bool,
+    /// Every visit of the URL
+    #[arg(long, group = "part")]
+    pub history: bool,
+    /// The record as JSON
+    #[arg(long, group = "part")]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct StatsArgs {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline url 'HTTP://Example.ORG:80/a/../b#frag'\n  echo '{\"url\":\"../x?q=1\",\"base\":\"https://example.org/a/b/c\"}' | dragline url --jsonl"
+)]
+pub(super) struct UrlArgs {
+    /// The URLs; none with --jsonl
+    #[arg(value_name = "URL", required_unless_present = "jsonl")]
+    pub urls: Vec<String>,
+    /// Resolve them against this URL
+    #[arg(long, value_name = "URL")]
+    pub base: Option<String>,
+    /// Read {"url","base"} lines from standard input, answer each with "canonical" or "error"
+    #[arg(long, conflicts_with = "urls")]
+    pub jsonl: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  dragline links page.html --base https://example.org/docs/")]
+pub(super) struct LinksArgs {
+    /// The document; - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The URL it came from
+    #[arg(long, value_name = "URL")]
+    pub base: String,
+    /// Its Content-Type, as in 'text/html; charset=koi8-r'
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct DemoArgs {
+    /// Hosts of the web
+    #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=2_000))]
+    pub hosts: u64,
+    /// Pages of each host
+    #[arg(long, default_value_t = 80, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub pages: u64,
+    /// Another seed is another web
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+}
+
+impl Args {
+    /// The configuration: defaults, file, environment, flags.
+    pub(super) fn config(&self) -> Result<Config, ConfigError> {
+        let mut layers = Layers::new();
+        if let Some(file) = &self.shared.config {
+            layers.file(file)?;
+        }
+        layers.environment()?;
+        for pair in &self.shared.set {
+            layers.set_text(pair)?;
+        }
+        self.shared.lay(&mut layers);
+        if let Command::Crawl(crawl) = &self.command {
+            crawl.limits.lay(&mut layers);
+        }
+        layers.build()
+    }
+}
+
+impl SharedArgs {
+    fn lay(&self, layers: &mut Layers) {
+        let path = |path: &PathBuf| Value::from(path.to_string_lossy().into_owned());
+        let flags = [
+            ("store", "--store", self.store.as_ref().map(path)),
+            ("ca_file", "--ca-file", self.ca_file.as_ref().map(path)),
+            ("user_agent", "--user-agent", self.user_agent.clone().map(Value::from)),
+            ("allow_net", "--allow-net", (!self.allow_net.is_empty()).then(|| self.allow_net.clone().into())),
+            ("resolve", "--resolve", (!self.resolve.is_empty()).then(|| self.resolve.clone().into())),
+        ];
+        lay(layers, flags);
+    }
+}
+
+impl CrawlLimitArgs {
+    fn lay(&self, layers: &mut Layers) {
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        let flags = [
+            ("crawl.scope", "--scope", text(&self.scope)),
+            ("crawl.max_pages", "--max-pages", self.max_pages.map(Value::from)),
+            ("crawl.max_depth", "--max-depth", self.max_depth.map(Value::from)),
+            ("crawl.max_time", "--max-time", text(&self.max_time)),
+            ("crawl.per_host", "--per-host", self.per_host.map(Value::from)),
+            ("crawl.delay", "--delay", text(&self.delay)),
+            ("crawl.concurrency", "--concurrency", self.concurrency.map(Value::from)),
+            ("crawl.robots", "--robots", text(&self.robots)),
+        ];
+        lay(layers, flags);
+    }
+}
+
+fn lay<const N: usize>(layers: &mut Layers, flags: [(&str, &str, Option<Value>); N]) {
+    for (key, flag, value) in flags {
+        if let Some(value) = value {
+            layers.set(flag, key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_keys() {
+        let args = Args::parse_from([
+            "dragline",
+            "crawl",
+            "http://a/",
+            "--delay",
+            "3s",
+            "--store",
+            "x",
+            "--set",
+            "crawl.per_host=4",
+        ]);
+        let config = args.config().unwrap();
+        assert_eq!(config.crawl.delay, crate::config::Span::from_secs(3));
+        assert_eq!(config.store, PathBuf::from("x"));
+        assert_eq!(config.crawl.per_host, 4);
+        let args = Args::parse_from(["dragline", "crawl", "http://a/", "--delay", "soon"]);
+        let error = args.config().unwrap_err().to_string();
+        assert!(
+            error.starts_with("configuration key crawl.delay in --delay: \"soon\" is no length of time"),
+            "{error}"
+        );
+    }
+}

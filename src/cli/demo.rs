@@ -1,0 +1,85 @@
+//! `dragline demo`: a web inside this process, and a crawl of it.
+//!
+//! Owns the first minute of a newcomer: nothing but this program is needed.
+
+use std::{path::Path, time::Duration};
+
+use dragline_fakeweb::{Faults, Web, WebSpec};
+
+use super::{
+    Trouble,
+    args::{Args, DemoArgs},
+    crawl::{exit_code, watch},
+    progress, screen,
+    text::grouped,
+};
+use crate::{Crawl, config::Span};
+
+pub(super) fn run(command: &DemoArgs, args: &Args) -> Result<u8, Trouble> {
+    let web =
+        spec(command).start().map_err(|error| Trouble::File { path: "the demo's web".into(), error })?;
+    let mut config = args.config()?;
+    // A store of its own in a new place: the demo must never mix with a crawl.
+    config.store = std::env::temp_dir().join(format!("dragline-demo-{}", std::process::id()));
+    config.resolve.push(web.resolve_rule());
+    config.crawl.delay = Duration::from_millis(20).into();
+    config.crawl.per_host = 2;
+    config.crawl.retry_wait = Duration::from_millis(300).into();
+    // Some pages of that web never answer, some never end.
+    config.fetch.head_timeout = Span::from_secs(1);
+    config.fetch.total_timeout = Span::from_secs(2);
+    config.fetch.max_body = crate::config::ByteSize::from_mib(1);
+    if !args.output.quiet {
+        introduce(&web, command);
+    }
+    let store = config.store.clone();
+    let seeds = web.seeds();
+    let report = watch(Crawl::new(seeds).config(config).start()?, args.output.quiet);
+    if !args.output.quiet {
+        screen::say("");
+        for line in progress::summary(&report, &store).lines() {
+            screen::say(line);
+        }
+        what_next(&web, &store);
+    }
+    Ok(exit_code(&report))
+}
+
+fn spec(command: &DemoArgs) -> WebSpec {
+    WebSpec {
+        seed: command.seed,
+        hosts: command.hosts as usize,
+        pages_per_host: command.pages as usize,
+        page_bytes: 12 << 10,
+        faults: Faults::mixed(0.01),
+        big_bytes: 2 << 20,
+        slow_delay: Duration::from_millis(400),
+        keep_log: false,
+        ..WebSpec::default()
+    }
+}
+
+fn introduce(web: &Web, command: &DemoArgs) {
+    screen::say(&format!(
+        "a web of {} hosts with {} pages each runs at {}; some of its pages are slow, broken,\n\
+         endless or never answer. Crawling it politely: two requests at a time to a host, 20 ms apart.\n",
+        grouped(command.hosts),
+        grouped(command.pages),
+        web.addr()
+    ));
+}
+
+fn what_next(web: &Web, store: &Path) {
+    let store = store.display();
+    screen::say(&format!(
+        "\nNow ask the store:\n\
+         \x20 dragline stats --store {store}\n\
+         \x20 dragline query --store {store} --status 404\n\
+         \x20 dragline query --store {store} --failures\n\
+         \x20 dragline show  --store {store} {seed}\n\
+         \x20 dragline show  --store {store} {seed} --links\n\
+         and then crawl something real:\n\
+         \x20 dragline crawl https://example.org/ --max-pages 50",
+        seed = web.url(0, 0)
+    ));
+}

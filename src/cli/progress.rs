@@ -1,0 +1,151 @@
+//! What a person sees of a crawl while it runs, and at its end.
+//!
+//! Owns the status line on a terminal, the log line elsewhere, and the summary.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{
+    screen,
+    text::{clock, grouped, printable, size},
+};
+use crate::{Report, Snapshot};
+
+/// How often the status line is drawn.
+const DRAW_EVERY: Duration = Duration::from_millis(200);
+/// How often a log line is written where there is no terminal.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// The rate is that of the last five seconds.
+const RATE_SAMPLES: usize = 25;
+
+/// Watches one crawl.
+pub(super) struct Watch {
+    begun: Instant,
+    samples: VecDeque<(Instant, u64)>,
+    logged: Instant,
+    frame: usize,
+    quiet: bool,
+}
+
+impl Watch {
+    pub(super) fn new(quiet: bool) -> Self {
+        let now = Instant::now();
+        Self { begun: now, samples: VecDeque::new(), logged: now, frame: 0, quiet }
+    }
+
+    /// The time between two calls of [`Watch::show`].
+    pub(super) fn interval(&self) -> Duration {
+        DRAW_EVERY
+    }
+
+    /// Shows the figures.
+    pub(super) fn show(&mut self, snapshot: &Snapshot, now: Instant) {
+        if self.quiet {
+            return;
+        }
+        let done = snapshot.counts.responses - snapshot.responses_before;
+        self.samples.push_back((now, done));
+        if self.samples.len() > RATE_SAMPLES {
+            self.samples.pop_front();
+        }
+        if screen::is_terminal() {
+            screen::status(self.line(snapshot, now));
+        } else if now - self.logged >= LOG_EVERY {
+            self.logged = now;
+            let counts = &snapshot.counts;
+            tracing::info!(
+                pages = counts.pages - snapshot.pages_before,
+                rate = format!("{:.1}/s", self.rate()),
+                bytes = snapshot.bytes,
+                queued = counts.queued,
+                in_flight = counts.in_flight,
+                hosts = counts.hosts,
+                failed = counts.failures.values().sum::<u64>(),
+                "crawling"
+            );
+        }
+    }
+
+    fn line(&mut self, snapshot: &Snapshot, now: Instant) -> String {
+        const FRAMES: [&str; 8] = ["⠁", "⠂", "⠄", "⡀", "⢀", "⠠", "⠐", "⠈"];
+        self.frame += 1;
+        let counts = &snapshot.counts;
+        let failed: u64 = counts.failures.values().sum();
+        let paint = |code: &str, text: String| {
+            if screen::is_colourful() { format!("\x1b[{code}m{text}\x1b[0m") } else { text }
+        };
+        let mut parts = vec![
+            paint("1;32", format!("{} pages", grouped(counts.pages - snapshot.pages_before))),
+            format!("{}/s", grouped(self.rate().round() as u64)),
+            size(snapshot.bytes),
+            format!("{} queued", grouped(counts.queued as u64)),
+            format!("{} in flight", counts.in_flight),
+            format!("{} hosts", grouped(counts.hosts as u64)),
+        ];
+        if counts.retries > 0 {
+            parts.push(format!("{} retries", grouped(counts.retries)));
+        }
+        if failed > 0 {
+            parts.push(paint("31", format!("{} failed", grouped(failed))));
+        }
+        parts.push(clock(now - self.begun));
+        let mood = if snapshot.draining { paint("33", "draining ".into()) } else { String::new() };
+        format!(
+            "{} {mood}{}",
+            paint("36", FRAMES[self.frame % FRAMES.len()].into()),
+            parts.join(&paint("2", " · ".into()))
+        )
+    }
+
+    /// Responses a second.
+    fn rate(&self) -> f64 {
+        match (self.samples.front(), self.samples.back()) {
+            (Some((from, before)), Some((to, after))) if to > from => {
+                (after - before) as f64 / (*to - *from).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// The final summary, for people.
+pub(super) fn summary(report: &Report, store: &std::path::Path) -> String {
+    let mut lines = Vec::new();
+    let headline = match report.stopped_because.as_str() {
+        "finished" => "finished: nothing is left to fetch".to_owned(),
+        "max_pages" => "stopped: the page budget is used up".to_owned(),
+        "max_time" => "stopped: the time budget is used up".to_owned(),
+        "interrupted" => "interrupted: the same command goes on where this stopped".to_owned(),
+        _ => report.detail.clone().unwrap_or_default(),
+    };
+    lines.push(printable(&headline, 2_000));
+    lines.push(format!(
+        "{} pages in {:.1} s ({}/s), {} responses, {}, {} hosts",
+        grouped(report.pages),
+        report.elapsed_s,
+        grouped(report.pages_per_s.round() as u64),
+        grouped(report.responses),
+        size(report.bytes),
+        grouped(report.hosts as u64),
+    ));
+    if report.failed() > 0 {
+        let kinds: Vec<String> =
+            report.failures.iter().map(|(kind, n)| format!("{kind} {}", grouped(*n))).collect();
+        lines.push(format!("{} URLs given up: {}", grouped(report.failed()), kinds.join(", ")));
+    }
+    if !report.restarts.is_empty() {
+        let actors: Vec<String> = report.restarts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        lines.push(format!("actors rebuilt after a death: {}", actors.join(", ")));
+    }
+    if report.queued > 0 {
+        lines.push(format!("{} URLs still wait", grouped(report.queued as u64)));
+    }
+    let store = printable(&store.display().to_string(), 500);
+    lines.push(match report.responses_in_store - report.responses {
+        0 => format!("kept in {store}"),
+        earlier => format!("kept in {store}, with {} responses of earlier runs", grouped(earlier)),
+    });
+    lines.join("\n")
+}

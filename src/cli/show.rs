@@ -1,0 +1,141 @@
+//! `dragline show`: one stored response.
+
+use std::io::{self, Write};
+
+use super::{
+    Trouble,
+    args::{Args, ShowArgs},
+    query::line,
+    text::{printable, size},
+};
+use crate::{
+    model::{CanonicalUrl, ResponseHead},
+    storage::{Payload, Record, Store},
+};
+
+/// Decoded bytes of a body that are shown at most: what was kept is bounded already.
+const DECODED_BYTES_MAX: usize = 1 << 30;
+
+pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
+    let url = CanonicalUrl::parse(&command.url)
+        .map_err(|error| Trouble::Usage(format!("{}: {error}", command.url.escape_debug())))?;
+    let config = args.config()?;
+    let store = crate::open(&config.store)?;
+    let mut out = io::stdout().lock();
+    if command.history {
+        for record in store.history(&url)? {
+            writeln!(out, "{}", line(&record))?;
+        }
+        return Ok(0);
+    }
+    let Some(record) = store.get(&url)? else {
+        let store = printable(&config.store.display().to_string(), 500);
+        return Err(Trouble::Usage(format!("{url} is not in {store}; `dragline query` lists what is")));
+    };
+    if command.json {
+        writeln!(out, "{}", line(&record))?;
+    } else if record.status.is_none() {
+        overview(&mut out, &record, None)?;
+    } else {
+        let payload = store.payload(&record)?;
+        if command.headers {
+            out.write_all(payload.head.as_bytes())?;
+        } else if command.raw {
+            out.write_all(&payload.body)?;
+        } else if command.body {
+            out.write_all(&decoded(&payload)?)?;
+        } else if command.links {
+            for link in links(&record, &payload)? {
+                writeln!(out, "{link}")?;
+            }
+        } else {
+            overview(&mut out, &record, Some(&payload))?;
+            history_hint(&mut out, &store, &url)?;
+        }
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+fn decoded(payload: &Payload) -> Result<Vec<u8>, Trouble> {
+    let coding = payload.head.field_str("content-encoding");
+    let decoded = dragline_coding::decode(coding, payload.body.clone(), DECODED_BYTES_MAX)
+        .map_err(|error| Trouble::Usage(format!("{error}; --raw shows the body as it came")))?;
+    Ok(decoded.bytes.to_vec())
+}
+
+fn links(record: &Record, payload: &Payload) -> Result<Vec<CanonicalUrl>, Trouble> {
+    let body = decoded(payload)?;
+    let document = dragline_extract::Document {
+        url: &record.url,
+        content_type: payload.head.field_str("content-type"),
+        body: &body,
+    };
+    Ok(dragline_extract::all_links(&document, &dragline_extract::Limits::default()))
+}
+
+fn overview(out: &mut impl Write, record: &Record, payload: Option<&Payload>) -> io::Result<()> {
+    let mut row = |name: &str, value: &str| {
+        if value.is_empty() { Ok(()) } else { writeln!(out, "{name:>10}  {}", printable(value, 4_000)) }
+    };
+    row("url", record.url.as_str())?;
+    row("status", &record.status.map(|status| status.to_string()).unwrap_or_default())?;
+    row("error", &record.error.as_ref().map(ToString::to_string).unwrap_or_default())?;
+    row("fetched", &humantime::format_rfc3339_millis(record.fetched_at.into()).to_string())?;
+    row("type", record.mime.as_deref().unwrap_or_default())?;
+    row("location", record.location.as_deref().unwrap_or_default())?;
+    if record.status.is_some() {
+        row("size", &size(record.size))?;
+    }
+    row("truncated", record.truncated.map(|t| t.as_str()).unwrap_or_default())?;
+    row("digest", record.digest.as_deref().unwrap_or_default())?;
+    row("found on", record.via.as_ref().map_or("(a seed)", CanonicalUrl::as_str))?;
+    row("depth", &record.depth.to_string())?;
+    if record.attempts > 1 {
+        row("attempts", &record.attempts.to_string())?;
+    }
+    row("time", &record.timings.as_ref().map(phases).unwrap_or_default())?;
+    row("links", &record.extract_error.as_ref().map(|e| format!("not looked for: {e}")).unwrap_or_default())?;
+    if let Some(payload) = payload {
+        writeln!(out)?;
+        for field in head_lines(&payload.head) {
+            writeln!(out, "    {}", printable(&field, 400))?;
+        }
+    }
+    Ok(())
+}
+
+fn head_lines(head: &ResponseHead) -> Vec<String> {
+    String::from_utf8_lossy(head.as_bytes())
+        .lines()
+        .filter(|l| !l.trim().is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn phases(timings: &crate::model::Timings) -> String {
+    let phases = [
+        ("dns", timings.dns),
+        ("connect", timings.connect),
+        ("tls", timings.tls),
+        ("first byte", timings.first_byte),
+        ("body", timings.body),
+        ("total", Some(timings.total)),
+    ];
+    let mut parts: Vec<String> = phases
+        .into_iter()
+        .filter_map(|(name, time)| time.map(|time| format!("{name} {:.1} ms", time.as_secs_f64() * 1e3)))
+        .collect();
+    if timings.reused {
+        parts.push("on a kept connection".into());
+    }
+    parts.join(", ")
+}
+
+fn history_hint(out: &mut impl Write, store: &Store, url: &CanonicalUrl) -> Result<(), Trouble> {
+    let visits = store.history(url)?.len();
+    if visits > 1 {
+        writeln!(out, "\n    the last of {visits} visits; --history lists them")?;
+    }
+    Ok(())
+}

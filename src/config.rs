@@ -1,0 +1,280 @@
+//! The configuration: what can be set, where it may stand, and what is refused.
+//!
+//! Layers, each over the one before: defaults, a file, the environment (`DRAGLINE__CRAWL__DELAY=2s`), the
+//! command line. An unknown key or a wrong value is refused with its source, its name and the nearest known
+//! name; nothing is silently coerced (`1.9` is not `2`).
+
+mod layers;
+pub use layers::Layers;
+
+mod units;
+pub use units::{ByteSize, Span};
+
+use std::{fmt, path::PathBuf};
+
+use dragline_fetch::Settings;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The directory of the crawl.
+    pub store: PathBuf,
+    /// How the crawler names itself to servers.
+    pub user_agent: String,
+    /// Address ranges for which the guard on private addresses is lifted.
+    pub allow_net: Vec<String>,
+    /// `NAME=IP[:PORT]` rules that stand in for DNS.
+    pub resolve: Vec<String>,
+    /// PEM certificates trusted besides the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// How a crawl goes about.
+    pub crawl: CrawlConfig,
+    /// Limits of one request.
+    pub fetch: FetchConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            store: "./dragline-data".into(),
+            user_agent: concat!("dragline/", env!("CARGO_PKG_VERSION")).into(),
+            allow_net: Vec::new(),
+            resolve: Vec::new(),
+            ca_file: None,
+            crawl: CrawlConfig::default(),
+            fetch: FetchConfig::default(),
+        }
+    }
+}
+
+/// How a crawl goes about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CrawlConfig {
+    /// Which links are followed.
+    pub scope: ScopeName,
+    /// Pages (2xx) after which the crawl ends.
+    pub max_pages: Option<u64>,
+    /// Links followed from a seed.
+    pub max_depth: Option<u16>,
+    /// After this long the crawl drains.
+    pub max_time: Option<Span>,
+    /// Requests at one host at a time.
+    pub per_host: usize,
+    /// From start to start of the requests to one host.
+    pub delay: Span,
+    /// Requests out at a time in all.
+    pub concurrency: usize,
+    /// Whether robots.txt is obeyed.
+    pub robots: RobotsName,
+    /// Redirects followed one after another.
+    pub max_redirects: u8,
+    /// The unit of waiting before a failed URL is asked for again.
+    pub retry_wait: Span,
+    /// How long a drain may take.
+    pub drain_limit: Span,
+    /// Fetcher threads; 0 is one for each processor.
+    pub fetchers: usize,
+}
+
+impl Default for CrawlConfig {
+    fn default() -> Self {
+        Self {
+            scope: ScopeName::Host,
+            max_pages: None,
+            max_depth: None,
+            max_time: None,
+            per_host: 1,
+            delay: Span::from_secs(1),
+            concurrency: 256,
+            robots: RobotsName::Obey,
+            max_redirects: 10,
+            retry_wait: Span::from_secs(2),
+            drain_limit: Span::from_secs(60),
+            fetchers: 0,
+        }
+    }
+}
+
+impl CrawlConfig {
+    /// Fetcher threads.
+    pub fn fetchers(&self) -> usize {
+        match self.fetchers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            n => n,
+        }
+    }
+}
+
+/// Limits of one request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FetchConfig {
+    /// For the TCP handshake.
+    pub connect_timeout: Span,
+    /// For the TLS handshake.
+    pub tls_timeout: Span,
+    /// From the request to the end of the response's head.
+    pub head_timeout: Span,
+    /// Without a byte of the body.
+    pub idle_timeout: Span,
+    /// For all of it.
+    pub total_timeout: Span,
+    /// Bytes of a body, as received and as decoded; what is longer is cut and marked as truncated.
+    pub max_body: ByteSize,
+    /// Bytes of harvests that may wait for the disk before no further request is begun.
+    pub bodies_in_flight: ByteSize,
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Span::from_secs(10),
+            tls_timeout: Span::from_secs(10),
+            head_timeout: Span::from_secs(30),
+            idle_timeout: Span::from_secs(20),
+            total_timeout: Span::from_secs(120),
+            max_body: ByteSize::from_mib(16),
+            bodies_in_flight: ByteSize::from_mib(64),
+        }
+    }
+}
+
+/// Which links are followed; see [`crate::ScopeKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScopeName {
+    /// The hosts of the seeds.
+    Host,
+    /// The registrable domains of the seeds.
+    Domain,
+    /// Below the seeds' directories.
+    Prefix,
+    /// Everywhere.
+    Any,
+}
+
+/// Whether robots.txt is obeyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RobotsName {
+    /// It is.
+    Obey,
+    /// It is not asked for.
+    Ignore,
+}
+
+impl Config {
+    /// The settings of the wire.
+    pub fn fetch_settings(&self) -> Result<Settings, ConfigError> {
+        let mut settings = Settings {
+            user_agent: self.user_agent.clone(),
+            allow_net: parse_each("allow_net", &self.allow_net)?,
+            overrides: parse_each("resolve", &self.resolve)?,
+            ca_file: self.ca_file.clone(),
+            ..Settings::default()
+        };
+        let (limits, fetch) = (&mut settings.limits, &self.fetch);
+        limits.connect = fetch.connect_timeout.get();
+        limits.tls = fetch.tls_timeout.get();
+        limits.head = fetch.head_timeout.get();
+        limits.idle = fetch.idle_timeout.get();
+        limits.total = fetch.total_timeout.get();
+        limits.body_bytes = fetch.max_body.get();
+        limits.idle_per_host = limits.idle_per_host.max(self.crawl.per_host);
+        Ok(settings)
+    }
+
+    /// Refuses values that each look right and together or at the edge are not.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let at_least_one = [
+            ("crawl.per_host", self.crawl.per_host as u64),
+            ("crawl.concurrency", self.crawl.concurrency as u64),
+            ("crawl.max_pages", self.crawl.max_pages.unwrap_or(1)),
+            ("fetch.max_body", self.fetch.max_body.get()),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                return Err(ConfigError::value(key, "0", "must be at least 1"));
+            }
+        }
+        if self.user_agent.trim().is_empty() || self.user_agent.chars().any(|c| !(' '..='~').contains(&c)) {
+            let why = "must be printable ASCII and not empty: it is how servers know who asks";
+            return Err(ConfigError::value("user_agent", &self.user_agent, why));
+        }
+        self.fetch_settings().map(drop)
+    }
+}
+
+fn parse_each<T: std::str::FromStr<Err: fmt::Display>>(
+    key: &str,
+    texts: &[String],
+) -> Result<Vec<T>, ConfigError> {
+    texts
+        .iter()
+        .map(|text| text.parse().map_err(|error: T::Err| ConfigError::value(key, text, &error.to_string())))
+        .collect()
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigError {
+    /// A source could not be read.
+    Source {
+        /// The file, or `environment`.
+        source: String,
+        /// The reader's words.
+        why: String,
+    },
+    /// A key that nobody knows.
+    UnknownKey {
+        /// Where it stands.
+        source: String,
+        /// The key, with dots.
+        key: String,
+        /// The known one that it resembles most.
+        nearest: Option<String>,
+    },
+    /// A key with a value that it cannot have.
+    Value {
+        /// Where it stands, as far as it is known.
+        source: Option<String>,
+        /// The key, with dots.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl ConfigError {
+    pub(crate) fn value(key: &str, value: &str, why: &str) -> Self {
+        let why = format!("\"{}\": {why}", value.escape_debug());
+        ConfigError::Value { source: None, key: key.into(), why }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::Source { source, why } => write!(f, "configuration from {source}: {why}"),
+            ConfigError::UnknownKey { source, key, nearest } => {
+                write!(f, "unknown configuration key \"{}\" in {source}", key.escape_debug())?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean \"{nearest}\"?"),
+                    None => Ok(()),
+                }
+            }
+            ConfigError::Value { source, key, why } => {
+                write!(f, "configuration key {key}")?;
+                if let Some(source) = source {
+                    write!(f, " in {source}")?;
+                }
+                write!(f, ": {why}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
