@@ -19,7 +19,7 @@ pub(crate) struct Chunked {
     /// Bytes of the present chunk that are still to come; while its size is read, what was read of it.
     left: u64,
     digits: u8,
-    /// Bytes of the present extension, or of the trailers.
+    /// Bytes of the present extension, of the line end behind a chunk, or of the trailers.
     line: u32,
 }
 
@@ -84,19 +84,19 @@ impl Chunked {
             },
             State::Extension => self.extension(byte)?,
             State::DataEnd => match byte {
-                b'\r' => {}
+                b'\r' => self.count_line()?,
                 b'\n' => self.state = State::Size,
                 _ => return Err(Malformed::Chunk),
             },
-            State::TrailerStart | State::Trailer => match byte {
-                b'\n' if self.state == State::TrailerStart => self.state = State::Over,
-                b'\n' => self.state = State::TrailerStart,
-                b'\r' => {}
-                _ => {
-                    self.state = State::Trailer;
-                    self.count_line()?;
+            State::TrailerStart | State::Trailer => {
+                self.count_line()?;
+                match byte {
+                    b'\n' if self.state == State::TrailerStart => self.state = State::Over,
+                    b'\n' => self.state = State::TrailerStart,
+                    b'\r' => {}
+                    _ => self.state = State::Trailer,
                 }
-            },
+            }
             State::Data | State::Over => {}
         }
         Ok(())
@@ -142,6 +142,7 @@ mod tests {
     fn bodies_cut_anywhere() {
         let long = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(LINE_BYTES_MAX as usize + 1));
         let trailers = format!("0\r\n{}\r\n\r\n", "X: y\r\n".repeat(LINE_BYTES_MAX as usize / 4));
+        let returns = format!("1\r\nx{}", "\r".repeat(LINE_BYTES_MAX as usize + 1));
         for (input, want) in [
             ("5\r\nhello\r\n0\r\n\r\n", Ok(("hello", 15, true))),
             ("5\nhello\n0\n\n", Ok(("hello", 11, true))),
@@ -156,6 +157,7 @@ mod tests {
             ("50\r\nhello", Ok(("hello", 9, false))),
             ("5\r\nhello\r\n0\r\n", Ok(("hello", 13, false))),
             ("", Ok(("", 0, false))),
+            (returns.as_str(), Err(Malformed::ChunkLine)),
             ("zz\r\n", Err(Malformed::Chunk)),
             ("\r\n5\r\nhello", Err(Malformed::Chunk)),
             ("-5\r\nhello", Err(Malformed::Chunk)),
