@@ -41,7 +41,8 @@ impl<'a> Source<'a> {
                 let charset = document
                     .content_type
                     .and_then(parameter)
-                    .and_then(|label| Encoding::for_label(label.as_bytes()))
+                    // Two fields that a proxy has made one have a comma between them; no label has.
+                    .and_then(|label| Encoding::for_label(label.split(',').next()?.as_bytes()))
                     .or_else(|| declared(body))
                     .unwrap_or_else(|| guess(body, document.url.host()));
                 (charset, 0)
@@ -135,6 +136,7 @@ mod tests {
             (Some("text/html; charset=gbk"), &b"\xef\xbb\xbf<meta charset=big5>"[..], "UTF-8"),
             (Some("text/html; charset=gbk"), b"\xff\xfe", "UTF-16LE"),
             (Some("text/html; charset=gbk"), b"<meta charset=big5>", "GBK"),
+            (Some("text/html; charset=gbk, text/html"), b"<meta charset=big5>", "GBK"),
             (Some("text/html; charset=nonsense"), b"<meta charset=big5>", "Big5"),
             (None, b"<meta charset=big5>", "Big5"),
             (None, b"<p>gr\xc3\xbc\xc3\x9fe", "UTF-8"),

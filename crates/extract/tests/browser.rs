@@ -1,5 +1,11 @@
 //! The scanner's links against those of a browser's parser, on documents good and bad.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure there is a failed test"
+)]
+
 mod oracle;
 
 use dragline_extract::{Document, Limits, all_links};
