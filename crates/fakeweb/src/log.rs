@@ -22,8 +22,9 @@ use crate::{
 pub struct Served {
     /// When its head had arrived.
     pub arrived: Instant,
-    /// When the last byte of the answer was handed to the system, or the connection was closed on purpose.
-    /// `None` while that is not so, or for ever where the client left before.
+    /// When the last byte of the answer had been handed to the system, or the web was about to cut the
+    /// connection on purpose. `None` until then (a client may see the answer a moment before it is noted
+    /// here), and for ever where the client left first.
     pub ended: Option<Instant>,
     /// The host that was asked for: the request's own spelling in lower case, without a port.
     pub host: String,

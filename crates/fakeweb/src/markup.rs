@@ -76,7 +76,7 @@ const MALFORMED_END: &[u8] = b"</div></p></body></td>\n<!-- the end <a href=\"/d
 fn crooked_paragraph(dice: &mut Dice) -> &'static [u8] {
     match dice.below(8) {
         0 => b"<P><b><i>",
-        1 => b"<p>a < b & c \0 NUL <p",
+        1 => b"<p>a < b & c \0 NUL <3 ",
         2 => b"</span><p class=a class=b>",
         3 => b"<table><tr><p>",
         4 => b"<p id=\"1\"title='x'>",

@@ -3,8 +3,6 @@
 //! A path is readable and varied, holds the page's number, and is accepted only as it was given out: whatever
 //! else is asked for is not there. Never looks at links or contents.
 
-use std::io::Write as _;
-
 use crate::{
     behaviour::Behaviour,
     dice::Purpose,
@@ -20,13 +18,22 @@ const WIKI: [&str; 5] = ["Caf%C3%A9", "Gr%C3%B6%C3%9Fe", "Ny%C3%A5r", "%E6%9D%B1
 
 /// `h000.fakeweb.test`; wider numbers where there are more than a thousand hosts.
 pub(crate) fn host_name(host: u32) -> String {
-    format!("h{host:03}.{DOMAIN}")
+    let mut name = Vec::with_capacity(DOMAIN.len() + 8);
+    push_host_name(host, &mut name);
+    String::from_utf8_lossy(&name).into_owned()
 }
 
 /// [`host_name`], appended.
 pub(crate) fn push_host_name(host: u32, out: &mut Vec<u8>) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "h{host:03}.{DOMAIN}");
+    out.push(b'h');
+    for bound in [100, 10] {
+        if host < bound {
+            out.push(b'0');
+        }
+    }
+    push_number(host, out);
+    out.push(b'.');
+    out.extend_from_slice(DOMAIN.as_bytes());
 }
 
 /// The number of the host that a `Host` field or an authority names, port and case aside.
@@ -181,11 +188,20 @@ fn put(out: &mut Vec<u8>, parts: &[&str]) {
     }
 }
 
-/// Appends a number in decimal.
+/// Appends a number in decimal. A page is full of them, and `core::fmt` is several times slower.
 pub(crate) fn push_number(n: impl Into<u64>, out: &mut Vec<u8>) {
-    let n: u64 = n.into();
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{n}");
+    let mut n: u64 = n.into();
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] += (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
 }
 
 #[cfg(test)]
@@ -256,6 +272,9 @@ mod tests {
             assert_eq!(host_number(authority), want, "{authority}");
         }
         assert_eq!(without_port("[::1]:80"), "[::1]");
-        assert_eq!(host_number(&host_name(1_234)), Some(1_234));
+        for host in [0, 9, 10, 99, 100, 999, 1_000, u32::MAX] {
+            assert_eq!(host_name(host), format!("h{host:03}.fakeweb.test"));
+            assert_eq!(host_number(&host_name(host)), Some(host));
+        }
     }
 }
