@@ -1,9 +1,9 @@
 //! Where a response's head ends, and how its body will end (RFC 9112 §2, §6).
 //!
 //! Owns the reading of a response's head as far as the message's bounds depend on it. Pure functions over
-//! bytes: nothing here knows a socket. Lenient where browsers are (bare line feeds, folded lines, blanks
-//! before the colon, lines that are no field), strict where leniency would let two readers disagree about
-//! where the message ends.
+//! bytes: nothing here knows a socket. Lenient where browsers and curl are (bare line feeds, folded lines,
+//! blanks before the colon), strict where leniency would let two readers disagree about where the message
+//! ends.
 
 use std::fmt;
 
@@ -12,6 +12,9 @@ use crate::Method;
 /// Most interim (1xx) responses before the final one. Servers send one or two; without a bound one could
 /// send them for ever.
 pub(crate) const INTERIM_MAX: u8 = 8;
+
+/// A length past all numbers. Such a body ends with the connection, as curl has it.
+const NO_LENGTH: u64 = u64::MAX;
 
 /// What a head says of the message it begins.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,8 +50,17 @@ pub(crate) enum Malformed {
     NotHttp,
     /// The status line has no status of three digits from 100 on.
     Status,
+    /// A version of HTTP that is neither 1.0 nor 1.1.
+    Version,
     /// 101, which nobody asked for.
     Switched,
+    /// A line of the head that is no field.
+    Field,
+    /// A zero byte within the head.
+    Nul,
+    /// `chunked` is among the transfer codings and is not the last: there is no way to tell where the body
+    /// ends.
+    Coding,
     /// Too many interim responses.
     Interims,
     /// The head is larger than the limit; bytes.
@@ -66,6 +78,10 @@ impl fmt::Display for Malformed {
         match self {
             Malformed::NotHttp => f.write_str("the answer does not begin with \"HTTP/\""),
             Malformed::Status => f.write_str("the status line has no status"),
+            Malformed::Version => f.write_str("the answer is of another version than HTTP/1.0 and HTTP/1.1"),
+            Malformed::Field => f.write_str("a line of the head has no colon"),
+            Malformed::Nul => f.write_str("there is a zero byte in the head"),
+            Malformed::Coding => f.write_str("another transfer coding lies over \"chunked\""),
             Malformed::Switched => f.write_str("the server switched protocols (101) without being asked"),
             Malformed::Interims => write!(f, "more than {INTERIM_MAX} interim (1xx) responses"),
             Malformed::Large(limit) => write!(f, "the head is larger than {limit} bytes"),
@@ -108,11 +124,15 @@ pub(crate) fn parse_head(raw: &[u8], method: Method) -> Result<Head, Malformed> 
         100..200 => return Ok(Head::Interim),
         _ => {}
     }
+    if memchr::memchr(0, raw).is_some() {
+        return Err(Malformed::Nul);
+    }
 
     let mut length: Option<u64> = None;
     let mut coding: Option<bool> = None;
     let (mut close, mut keep_alive) = (false, false);
-    for (name, value) in fields(&raw[line_end + 1..]) {
+    for field in fields(&raw[line_end + 1..]) {
+        let (name, value) = field?;
         if name.eq_ignore_ascii_case(b"content-length") {
             for number in tokens(value) {
                 let number = parse_number(number).ok_or(Malformed::Length)?;
@@ -122,7 +142,13 @@ pub(crate) fn parse_head(raw: &[u8], method: Method) -> Result<Head, Malformed> 
                 length = Some(number);
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            coding = Some(tokens(value).last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked")));
+            let meaningful = |name: &&[u8]| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity");
+            for name in tokens(value).filter(meaningful) {
+                if coding == Some(true) {
+                    return Err(Malformed::Coding);
+                }
+                coding = Some(name.eq_ignore_ascii_case(b"chunked"));
+            }
         } else if name.eq_ignore_ascii_case(b"connection") {
             for option in tokens(value) {
                 close |= option.eq_ignore_ascii_case(b"close");
@@ -135,7 +161,7 @@ pub(crate) fn parse_head(raw: &[u8], method: Method) -> Result<Head, Malformed> 
         // These have no body, whatever their fields say (RFC 9112 §6.3, 1).
         _ if method == Method::Head || status == 204 || status == 304 => Framing::Length(0),
         (Some(true), _) => Framing::Chunked,
-        (Some(false), _) | (None, None) => Framing::Close,
+        (Some(false), _) | (None, None | Some(NO_LENGTH)) => Framing::Close,
         (None, Some(length)) => Framing::Length(length),
     };
     // Both a length and a coding is how requests are smuggled (RFC 9112 §6.1): read it, then close.
@@ -156,10 +182,15 @@ fn parse_status_line(line: &[u8]) -> Result<(u16, Version), Malformed> {
         return Err(Malformed::NotHttp);
     }
     let mut words = line.split(|b| *b == b' ').map(<[u8]>::trim_ascii).filter(|word| !word.is_empty());
-    let version = if words.next().is_some_and(|w| w.eq_ignore_ascii_case(b"HTTP/1.1")) {
+    let version = words.next().unwrap_or_default();
+    let is = |name: &str| version.eq_ignore_ascii_case(name.as_bytes());
+    let version = if is("HTTP/1.1") {
         Version::OneOne
-    } else {
+    } else if is("HTTP/1.0") || is("HTTP/2") || is("HTTP/2.0") {
+        // Some servers name here what they speak elsewhere.
         Version::Other
+    } else {
+        return Err(Malformed::Version);
     };
     let status =
         words.next().filter(|word| word.len() == 3).and_then(parse_number).ok_or(Malformed::Status)?;
@@ -171,23 +202,20 @@ fn parse_status_line(line: &[u8]) -> Result<(u16, Version), Malformed> {
 
 /// The fields of a head, name and value trimmed; a folded value (RFC 9112 §5.2) is one slice with its line
 /// ends in it.
-fn fields(raw: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn fields(raw: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), Malformed>> {
     let mut rest = raw;
     std::iter::from_fn(move || {
-        loop {
-            if rest.is_empty() {
-                return None;
-            }
-            let mut end = line_len(rest);
-            while rest.get(end).is_some_and(|b| matches!(b, b' ' | b'\t')) {
-                end += line_len(&rest[end..]);
-            }
-            let (field, behind) = rest.split_at(end);
-            rest = behind;
-            if let Some(colon) = memchr::memchr(b':', field) {
-                return Some((field[..colon].trim_ascii(), field[colon + 1..].trim_ascii()));
-            }
+        let mut end = line_len(rest);
+        while rest.get(end).is_some_and(|b| matches!(b, b' ' | b'\t')) {
+            end += line_len(&rest[end..]);
         }
+        let (field, behind) = rest.split_at(end);
+        rest = behind;
+        if field.trim_ascii().is_empty() {
+            return None;
+        }
+        let colon = memchr::memchr(b':', field).ok_or(Malformed::Field);
+        Some(colon.map(|colon| (field[..colon].trim_ascii(), field[colon + 1..].trim_ascii())))
     })
 }
 
@@ -200,14 +228,14 @@ fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| *b == b',').map(<[u8]>::trim_ascii)
 }
 
-/// Digits and nothing else: no sign, no blank.
+/// Digits and nothing else: no sign, no blank. Past the largest number stands [`NO_LENGTH`].
 fn parse_number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
     digits.iter().try_fold(0_u64, |sum, b| {
         let digit = b.is_ascii_digit().then(|| u64::from(b - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
+        Some(sum.saturating_mul(10).saturating_add(digit))
     })
 }
 
@@ -252,7 +280,7 @@ mod tests {
             ),
             (
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3\r\n\r\n",
-                last(200, Close, false),
+                last(200, Length(3), true),
             ),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n", last(200, Length(2), true)),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n", last(200, Length(2), true)),
@@ -261,7 +289,15 @@ mod tests {
                 "HTTP/1.1 200 OK\r\nX: a\r\n Content-Length: 9\r\nContent-Length:\r\n\t2\r\n\r\n",
                 last(200, Length(2), true),
             ),
-            ("HTTP/1.1 200 OK\r\nno field\r\nContent-Length: 2\r\n\r\n", last(200, Length(2), true)),
+            ("HTTP/1.1 200 OK\r\nno field\r\nContent-Length: 2\r\n\r\n", Err(Malformed::Field)),
+            ("HTTP/1.1 200 OK\r\nX: \0\r\nContent-Length: 2\r\n\r\n", Err(Malformed::Nul)),
+            ("HTTP/1.2 200 OK\r\n\r\n", Err(Malformed::Version)),
+            ("HTTP/1.11 200 OK\r\n\r\n", Err(Malformed::Version)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", Err(Malformed::Coding)),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Err(Malformed::Coding),
+            ),
             ("HTTP/1.1 204 No Content\r\nContent-Length: 10\r\n\r\n", last(204, Length(0), true)),
             ("HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n", last(304, Length(0), true)),
             ("HTTP/1.1 304 Not Modified\r\n\r\n", last(304, Length(0), true)),
@@ -273,7 +309,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n", Err(Malformed::Length)),
             ("HTTP/1.1 200 OK\r\nContent-Length: 0x10\r\n\r\n", Err(Malformed::Length)),
             ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", Err(Malformed::Length)),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n", Err(Malformed::Length)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n", last(200, Close, false)),
             ("HTTP/1.1 20 OK\r\n\r\n", Err(Malformed::Status)),
             ("HTTP/1.1 2000 OK\r\n\r\n", Err(Malformed::Status)),
             ("HTTP/1.1 099 OK\r\n\r\n", Err(Malformed::Status)),
