@@ -104,3 +104,111 @@ impl Idle {
         now.duration_since(conn.idle_since) < self.keep && conn.is_quiet()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::Future, sync::Arc};
+
+    use tokio::{
+        net::{TcpListener, TcpStream},
+        sync::Semaphore,
+    };
+
+    use super::*;
+    use crate::stream::Stream;
+
+    const KEEP: Duration = Duration::from_secs(60);
+
+    fn run(test: impl Future<Output = ()>) {
+        actix_rt::System::new().block_on(test);
+    }
+
+    /// A connection, and the server's end of it.
+    async fn pair(listener: &TcpListener) -> (Conn, TcpStream) {
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        (Conn::new(Stream::Plain(client), address, permit), server)
+    }
+
+    /// Waits until the close of the other end has arrived.
+    async fn hear(conn: &Conn) {
+        let Stream::Plain(tcp) = &conn.stream else { panic!("no TLS here") };
+        tcp.readable().await.unwrap();
+    }
+
+    #[test]
+    fn the_last_used_comes_first_and_the_oldest_goes_first() {
+        run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let idle = Idle::new(KEEP, 2);
+            let mut servers = Vec::new();
+            for served in 1..=3 {
+                let (mut conn, server) = pair(&listener).await;
+                conn.served = served;
+                servers.push(server);
+                idle.park("a", conn);
+            }
+            assert_eq!(idle.len(), 2);
+            assert_eq!(idle.take("a").map(|conn| conn.served), Some(3));
+            assert!(idle.drop_oldest());
+            assert!(idle.take("a").is_none() && idle.take("b").is_none() && !idle.drop_oldest());
+            assert_eq!(idle.len(), 0);
+        });
+    }
+
+    #[test]
+    fn the_oldest_of_all_hosts_is_dropped() {
+        run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let idle = Idle::new(KEEP, 9);
+            let mut servers = Vec::new();
+            for origin in ["a", "b", "c"] {
+                let (conn, server) = pair(&listener).await;
+                servers.push(server);
+                idle.park(origin, conn);
+            }
+            assert!(idle.drop_oldest());
+            assert!(idle.take("a").is_none() && idle.take("b").is_some() && idle.take("c").is_some());
+        });
+    }
+
+    #[test]
+    fn a_connection_that_speaks_unasked_or_closed_is_not_taken() {
+        run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let idle = Idle::new(KEEP, 9);
+            let (closed, server) = pair(&listener).await;
+            drop(server);
+            hear(&closed).await;
+            idle.park("a", closed);
+            let (speaking, server) = pair(&listener).await;
+            server.try_write(b"HTTP/1.1 408 Request Timeout\r\n\r\n").unwrap();
+            hear(&speaking).await;
+            idle.park("a", speaking);
+            assert!(idle.take("a").is_none());
+            assert_eq!(idle.len(), 0);
+        });
+    }
+
+    #[test]
+    fn one_reap_finds_every_dead_connection() {
+        run(async {
+            // More than a task may poll before the runtime tells it "pending" for every socket.
+            const HOSTS: usize = 300;
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let idle = Idle::new(KEEP, 9);
+            let (live, _server) = pair(&listener).await;
+            idle.park("live", live);
+            for i in 0..HOSTS {
+                let (conn, server) = pair(&listener).await;
+                drop(server);
+                hear(&conn).await;
+                idle.park(&i.to_string(), conn);
+            }
+            assert_eq!((idle.reap(), idle.len()), (HOSTS, 1));
+            assert!(idle.take("live").is_some());
+        });
+    }
+}

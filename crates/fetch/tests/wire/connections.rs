@@ -119,28 +119,6 @@ fn closed_connections_are_reaped() {
 }
 
 #[test]
-fn every_dead_connection_is_found_in_one_go() {
-    run(async {
-        // More than a task may poll before the runtime tells it "pending" for every socket.
-        const HOSTS: usize = 300;
-        let server = Server::new(|_| close(OK));
-        let mut settings = loopback();
-        settings.overrides = vec![format!("*.test={}", server.address).parse().unwrap()];
-        let client = client(settings);
-        for i in 0..HOSTS {
-            client.fetch(&get(&format!("http://h{i}.test/"))).await.unwrap();
-        }
-        // Once the last host's connection is seen closed, those before it are too.
-        while client.idle() > 0 {
-            actix_rt::time::sleep(Duration::from_millis(1)).await;
-            let kept = client.idle();
-            let reaped = client.reap();
-            assert!(reaped == 0 || reaped > 128 || kept <= 128, "{reaped} of {kept}");
-        }
-    });
-}
-
-#[test]
 fn connections_that_waited_too_long_are_dropped() {
     run(async {
         let server = Server::new(|_| keep(OK));

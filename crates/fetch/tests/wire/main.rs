@@ -1,4 +1,5 @@
 //! The wire through its front door: a client, and servers that do what they like.
+#![allow(clippy::unwrap_used, reason = "a helper's failed unwrap is a failed test with a line number")]
 
 mod support;
 
