@@ -82,8 +82,7 @@ pub(crate) fn read_answer(bytes: &[u8], has_body: bool) -> Option<Answer> {
     let rest = &bytes[end..];
     if answer.field("transfer-encoding") == Some("chunked") {
         let mut at = 0;
-        loop {
-            let Some(line) = rest[at..].windows(2).position(|w| w == b"\r\n") else { break };
+        while let Some(line) = rest[at..].windows(2).position(|w| w == b"\r\n") {
             let size = usize::from_str_radix(std::str::from_utf8(&rest[at..at + line]).ok()?, 16).ok()?;
             at += line + 2;
             let Some(chunk) = rest.get(at..at + size + 2) else { break };
