@@ -339,7 +339,9 @@ pub(crate) mod tests {
         archive.accept();
         let (before, place) = (lengths(dir.path()), archive.cursor());
 
-        // Into the next segment, and past the end of the disk.
+        // Through the next segment, and past the end of the disk.
+        archive.place(50).unwrap();
+        archive.put(&[2; 50]).unwrap();
         archive.place(900).unwrap();
         archive.put(&[2; 900]).unwrap();
         archive.place(900).unwrap();

@@ -36,9 +36,9 @@ impl Gzip {
     pub(crate) fn new(mark: Mark) -> Self {
         Self {
             header: header(mark),
-            light: Compressor::new(CompressionLvl::fastest()),
-            // Level 0 is in libdeflate's range; were it not, level 1 does as well.
-            none: Compressor::new(CompressionLvl::new(0).unwrap_or_else(|_| CompressionLvl::fastest())),
+            light: Compressor::new(CompressionLvl::new(1).unwrap_or_default()),
+            // What libdeflater calls the fastest is level 0.
+            none: Compressor::new(CompressionLvl::fastest()),
         }
     }
 
@@ -124,6 +124,8 @@ mod tests {
                 let bytes = gzip.member(record, effort, &mut out);
                 assert_eq!(bytes, out.len() - 6);
                 assert_eq!(open(&out[6..]).unwrap(), record);
+                let smaller = effort == Effort::Light && record.len() > 100;
+                assert_eq!(out.len() < record.len(), smaller, "{effort:?}");
             }
             let mut frame = header(*b"12345678").to_vec();
             stored(record, &mut frame);

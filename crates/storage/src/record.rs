@@ -229,27 +229,27 @@ pub(crate) fn kind(json: &[u8]) -> Result<Kind, String> {
 pub(crate) struct Glance<'a> {
     /// Absent in seeds.
     #[serde(borrow, default)]
-    pub(crate) url: Option<Cow<'a, str>>,
+    pub(crate) url: Option<Text<'a>>,
     #[serde(default)]
     pub(crate) status: Option<u16>,
     #[serde(borrow, default)]
-    pub(crate) mime: Option<Cow<'a, str>>,
+    pub(crate) mime: Option<Text<'a>>,
     #[serde(default)]
     pub(crate) size: u64,
     #[serde(default)]
     pub(crate) bytes: u64,
     #[serde(borrow, default)]
-    pub(crate) digest: Option<Cow<'a, str>>,
+    pub(crate) digest: Option<Text<'a>>,
     #[serde(default)]
     pub(crate) depth: u16,
     #[serde(default)]
     pub(crate) hops: u8,
     #[serde(borrow, default)]
-    pub(crate) via: Option<Cow<'a, str>>,
+    pub(crate) via: Option<Text<'a>>,
     #[serde(default)]
     pub(crate) attempts: u8,
     #[serde(borrow, default)]
-    pub(crate) retry_after: Option<Cow<'a, str>>,
+    pub(crate) retry_after: Option<Text<'a>>,
     #[serde(default)]
     pub(crate) error: Option<Failure>,
     #[serde(default)]
@@ -258,11 +258,25 @@ pub(crate) struct Glance<'a> {
     pub(crate) links: Vec<GlanceLink<'a>>,
 }
 
+/// A text that is borrowed unless it has escapes in it. (serde borrows a `Cow` only where it is a field by
+/// itself, not inside an `Option`.)
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A link of a [`Glance`].
 #[derive(Debug, Deserialize)]
 pub(crate) struct GlanceLink<'a> {
     #[serde(borrow)]
-    pub(crate) url: Cow<'a, str>,
+    pub(crate) url: Text<'a>,
     #[serde(default)]
     pub(crate) depth: u16,
     #[serde(default)]

@@ -2,7 +2,7 @@
 //!
 //! Owns the sums by host, status and type. Reads records, never payloads.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ impl Stats {
         add(&mut self.by_host, authority(glance.url.as_deref().unwrap_or_default()), share);
         if let Some(status) = glance.status {
             self.by_status.entry(status).or_default().add(share);
-            let mime = glance.mime.as_ref().map_or("", Cow::as_ref);
+            let mime = glance.mime.as_deref().unwrap_or_default();
             let full = self.by_mime.len() >= MIMES_MAX && !self.by_mime.contains_key(mime);
             add(&mut self.by_mime, if full { "other" } else { mime }, share);
         }

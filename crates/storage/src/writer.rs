@@ -44,6 +44,9 @@ const SHARED_PAYLOAD_BYTES_MIN: u64 = 64;
 const PAYLOADS_MAX: usize = 3_670_016;
 /// Seeds in one entry: an entry is read as a whole.
 const SEEDS_PER_ENTRY: usize = 1024;
+/// Metadata records below this are stored as they are: compressing one of the usual size would cost the
+/// committing thread 8 µs, a third of the page's whole commit, and save 400 bytes of 4,900.
+const COMPRESSED_METADATA_BYTES_MIN: usize = 4096;
 /// The last visits of a URL among which a parcel's is looked for: no more than a URL's retries are ever in doubt.
 const VISITS_LOOKED_AT: usize = 64;
 
@@ -390,7 +393,8 @@ impl Writer {
         location.request = parcel.answer.as_ref().map_or(0, |a| a.request);
         let revisit = members.len();
         warc::write::metadata(record, of, parcel.answer.is_some(), json);
-        location.metadata = self.gzip.member(record, Effort::Light, members) as u64;
+        let effort = if record.len() < COMPRESSED_METADATA_BYTES_MIN { Effort::None } else { Effort::Light };
+        location.metadata = self.gzip.member(record, effort, members) as u64;
 
         location.start = self.archive.place(location.response + location.request + location.metadata)?;
         self.archive.put(&members[..revisit])?;
