@@ -231,8 +231,8 @@ impl Index {
             return Ok(None);
         }
         let glance = Glance::parse(row.json()).map_err(wrong)?;
-        let url = glance.url.unwrap_or_default();
-        let url = dragline_model::CanonicalUrl::parse(&url).map_err(|e| wrong(e.to_string()))?;
+        let url = glance.url.as_deref().unwrap_or_default();
+        let url = dragline_model::CanonicalUrl::parse(url).map_err(|e| wrong(e.to_string()))?;
         Ok(Some(schema::url_prefix(&url)))
     }
 
