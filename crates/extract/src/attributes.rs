@@ -3,8 +3,7 @@
 //! Owns two walks over the same grammar: [`Attributes`], which yields every attribute, and [`skip`], which only
 //! finds the end and is several times faster. Never decodes a value, and never goes back: both are linear.
 
-use memchr::{memchr, memchr2};
-
+use crate::find::{find, find_either};
 use crate::names::is_blank;
 
 /// A stretch of the document, as offsets: half the size of a slice, and a page is full of them.
@@ -107,9 +106,9 @@ impl<'a> Iterator for Attributes<'a> {
         let start = after_blanks(bytes, behind_blanks + 1)?;
         let value = match bytes[start] {
             quote @ (b'"' | b'\'') => {
-                let length = memchr(quote, &bytes[start + 1..])?;
-                self.at = start + 1 + length + 1;
-                Span::new(start + 1, start + 1 + length)
+                let end = find(bytes, start + 1, quote)?;
+                self.at = end + 1;
+                Span::new(start + 1, end)
             }
             b'>' => {
                 self.close(start + 1, false);
@@ -132,7 +131,7 @@ pub(crate) fn skip(bytes: &[u8], mut at: usize) -> Option<usize> {
     // Where the attribute that is being read may have begun.
     let mut segment = at;
     loop {
-        let found = at + memchr2(b'>', b'=', &bytes[at..])?;
+        let found = find_either(bytes, at, b'>', b'=')?;
         if bytes[found] == b'>' {
             return Some(found + 1);
         }
@@ -144,7 +143,7 @@ pub(crate) fn skip(bytes: &[u8], mut at: usize) -> Option<usize> {
         }
         let start = after_blanks(bytes, at)?;
         at = match bytes[start] {
-            quote @ (b'"' | b'\'') => start + 1 + memchr(quote, &bytes[start + 1..])? + 1,
+            quote @ (b'"' | b'\'') => find(bytes, start + 1, quote)? + 1,
             b'>' => return Some(start + 1),
             _ => start + bytes[start..].iter().position(|byte| ends_unquoted(*byte))?,
         };

@@ -30,6 +30,7 @@ pub use sniff::is_html;
 
 // From the document down to the bytes of one tag.
 mod attributes;
+mod find;
 mod foreign;
 mod html;
 mod names;

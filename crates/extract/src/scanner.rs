@@ -7,9 +7,8 @@
 //! not know that the tree builder ignores some tags where they stand (a `<frame>` outside of a `<frameset>`), and
 //! it reads the content of `<template>` and `<noscript>` like any other.
 
-use memchr::memchr;
-
 use crate::attributes::{Attributes, Span, skip};
+use crate::find::find;
 use crate::foreign::{Content, Facts, Foreign};
 use crate::names::{Element, Name, ends_name, is};
 use crate::raw_text::{bogus_comment_end, cdata_end, comment_end, raw_text_end, script_end};
@@ -45,7 +44,7 @@ impl Iterator for Scanner<'_> {
     fn next(&mut self) -> Option<Tag> {
         let bytes = self.bytes;
         loop {
-            let open = self.at + memchr(b'<', &bytes[self.at..])?;
+            let open = find(bytes, self.at, b'<')?;
             let inside = open + 1;
             match *bytes.get(inside)? {
                 byte if byte.is_ascii_alphabetic() => {
