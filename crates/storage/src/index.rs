@@ -11,6 +11,7 @@ use std::{
         Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -23,6 +24,9 @@ use crate::{
 /// URL keys written in one sled batch: long enough to share its cost, short enough (2 ms) that the committing
 /// thread, which waits for it, is not held up.
 const URL_BATCH: usize = 128;
+/// How long to wait for sled's own lock. We hold the store's, so whoever has it is a thread of a sled that was
+/// closed a moment ago and has yet to let go.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// URL keys held back at most; past it whoever commits writes them itself. Some 10 MB.
 const URLS_HELD_MAX: usize = 1 << 16;
 
@@ -168,8 +172,10 @@ impl Index {
         })?;
         let many = {
             let mut held = lock(&self.held);
-            held.keys.append(&mut draft.urls);
-            held.last_seq = state.last_seq;
+            if !draft.urls.is_empty() {
+                held.keys.append(&mut draft.urls);
+                held.last_seq = state.last_seq;
+            }
             held.keys.len() >= URLS_HELD_MAX
         };
         if many { self.write_urls() } else { Ok(()) }
@@ -203,9 +209,10 @@ impl Index {
         })
     }
 
-    /// Holds back the URL keys of records that a killed process did not get round to writing.
+    /// Writes the URL keys that `urls` says are not written yet, from the records themselves: what a killed
+    /// process held back, and what was replayed.
     pub(crate) fn catch_up_urls(&self) -> Result<(), StoreError> {
-        self.write_urls()?;
+        lock(&self.held).keys.clear();
         let known = self.db()?.get(URLS_KEY).map_err(|e| self.trouble(e))?;
         let known = known.and_then(|bytes| schema::key_seq(&bytes)).unwrap_or(0);
         for row in self.rows(known + 1)? {
@@ -355,18 +362,32 @@ enum Refusal {
     Damaged(String),
     /// The system does not let it.
     Barred(std::io::Error),
+    /// Somebody still has it.
+    Locked(std::io::Error),
 }
 
 impl Refusal {
     fn into_error(self, dir: &Path) -> StoreError {
         match self {
             Refusal::Damaged(what) => StoreError::corrupt(dir, what, REBUILD),
-            Refusal::Barred(error) => StoreError::io("open the index", dir)(error),
+            Refusal::Barred(error) | Refusal::Locked(error) => StoreError::io("open the index", dir)(error),
         }
     }
 }
 
 fn open_sled(dir: &Path, cache_bytes: u64) -> Result<sled::Db, Refusal> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match try_open_sled(dir, cache_bytes) {
+            Err(Refusal::Locked(_)) if Instant::now() < until => {
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn try_open_sled(dir: &Path, cache_bytes: u64) -> Result<sled::Db, Refusal> {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
     // No flusher of sled's own: ours syncs the archive first, so that the index on disk is never ahead.
     let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
@@ -375,7 +396,8 @@ fn open_sled(dir: &Path, cache_bytes: u64) -> Result<sled::Db, Refusal> {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(sled::Error::Io(error))) => match error.kind() {
             InvalidData | InvalidInput | UnexpectedEof => Err(Refusal::Damaged(error.to_string())),
-            Other if !error.to_string().contains("lock") => Err(Refusal::Damaged(error.to_string())),
+            Other if error.to_string().contains("could not acquire lock") => Err(Refusal::Locked(error)),
+            Other => Err(Refusal::Damaged(error.to_string())),
             _ => Err(Refusal::Barred(error)),
         },
         Ok(Err(error)) => Err(Refusal::Damaged(error.to_string())),

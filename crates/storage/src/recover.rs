@@ -16,7 +16,7 @@ use crate::{
     gzip::Mark,
     index::{Draft, Index},
     record::{Entry, Record},
-    schema::{self, Position, State},
+    schema::{Position, State},
 };
 
 /// Groups applied to the index in one batch.
@@ -119,12 +119,10 @@ fn add(draft: &mut Draft, state: &mut State, group: Group) -> bool {
     if seq <= state.last_seq {
         return false;
     }
-    let url_key = match &group.entry {
-        Entry::Page(record) => Some(schema::url_prefix(&record.url)),
-        Entry::Seeds { .. } => None,
-    };
-    draft.add(seq, &group.location, &group.json, url_key.as_deref());
+    // URL keys are written once the replay is done, all together.
+    draft.add(seq, &group.location, &group.json, None);
     state.last_seq = seq;
+    state.entries += 1;
     match &group.entry {
         Entry::Page(record) => count(state, record, record.payload_of.is_some(), record.links.len()),
         Entry::Seeds { links, .. } => state.totals.links += links.len() as u64,

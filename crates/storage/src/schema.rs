@@ -101,6 +101,8 @@ pub(crate) struct State {
     pub(crate) reached: Position,
     /// The sequence number of the last record; the first is 1.
     pub(crate) last_seq: u64,
+    /// How many records there are: fewer than `last_seq` only where the archive was damaged.
+    pub(crate) entries: u64,
     /// Counted up to here.
     #[serde(flatten)]
     pub(crate) totals: Totals,

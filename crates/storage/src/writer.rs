@@ -338,6 +338,7 @@ impl Writer {
         self.archive.put(members)?;
         draft.add(seq, &Location { start, metadata, ..Location::default() }, json, None);
         state.last_seq = seq;
+        state.entries += 1;
         state.totals.links += seeds.len() as u64;
         Ok(())
     }
@@ -403,6 +404,7 @@ impl Writer {
         draft.add(seq, &location, json, Some(&parcel.url_key));
 
         state.last_seq = seq;
+        state.entries += 1;
         recover::count(state, &parcel.record, original.is_some(), new.len());
         let new_links = new.into_iter().cloned().collect();
         let settled = parcel.settled().clone();
@@ -479,11 +481,13 @@ struct Batch<'a> {
 
 /// The known URLs, and the payloads that can be used again: everything a writer keeps in memory.
 fn load(shared: &Shared) -> Result<(FingerprintSet, HashMap<u64, u64>), StoreError> {
-    let totals = shared.index.state()?.totals;
+    let State { totals, entries, .. } = shared.index.state()?;
+    let mut found = 0;
     let mut known = FingerprintSet::with_capacity_and_hasher(totals.links as usize, Default::default());
     let mut payloads = HashMap::new();
     for row in shared.index.rows(1)? {
         let row = row?;
+        found += 1;
         let glance = Glance::parse(row.json()).map_err(|what| {
             StoreError::corrupt(shared.index.path(), format!("record {}: {what}", row.seq), REBUILD)
         })?;
@@ -497,6 +501,11 @@ fn load(shared: &Shared) -> Result<(FingerprintSet, HashMap<u64, u64>), StoreErr
         {
             payloads.entry(key).or_insert(row.seq);
         }
+    }
+    if found != entries {
+        // sled passes over what it cannot read: this is where a hole shows.
+        let what = format!("it has {found} records of {entries}");
+        return Err(StoreError::corrupt(shared.index.path(), what, REBUILD));
     }
     Ok((known, payloads))
 }
