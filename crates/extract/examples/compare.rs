@@ -3,8 +3,8 @@
 //! ```text
 //! cargo run --release -p dragline-extract --example compare -- DIR
 //! ```
-//! Prints each page on which they differ, then pages, links and differences. Pages are the files that are called `.html` or
-//! `.htm`; each is read as UTF-8 from a URL made of its path.
+//! Prints each page on which they differ, then pages, links and differences. Pages are the files that are
+//! called `.html` or `.htm`; each is read as UTF-8 from a URL made of its path.
 
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;

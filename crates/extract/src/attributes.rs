@@ -1,7 +1,8 @@
 //! The inside of one tag: its attributes, and where it ends (HTML Standard §13.2.5.32–40).
 //!
-//! Owns two walks over the same grammar: [`Attributes`], which yields every attribute, and [`skip`], which only
-//! finds the end and is several times faster. Never decodes a value, and never goes back: both are linear.
+//! Owns two walks over the same grammar: [`Attributes`], which yields every attribute, and [`skip`], which
+//! only finds the end and is several times faster. Never decodes a value, and never goes back: both are
+//! linear.
 
 use crate::find::{find, find_either};
 use crate::names::is_blank;

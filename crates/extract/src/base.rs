@@ -1,7 +1,8 @@
 //! What references are resolved against, and how.
 //!
-//! Owns the choice of the base URL, and the two roads of a reference: the fast one of [`Resolver`], and the one for what that
-//! does not know of, a query in another encoding and a base that is not fetched. Never scans.
+//! Owns the choice of the base URL, and the two roads of a reference: the fast one of [`Resolver`], and the
+//! one for what that does not know of, a query in another encoding and a base that is not fetched. Never
+//! scans.
 
 use std::borrow::Cow;
 
@@ -32,8 +33,8 @@ pub(crate) enum Target<'a> {
 }
 
 impl Base {
-    /// The first of `candidates` (the `href`s of the document's `<base>`s) that is a URL and neither `data:` nor
-    /// `javascript:`, or else the document's own URL. `charset` is what the document came in.
+    /// The first of `candidates` (the `href`s of the document's `<base>`s) that is a URL and neither `data:`
+    /// nor `javascript:`, or else the document's own URL. `charset` is what the document came in.
     pub(crate) fn choose<'a>(
         document: &CanonicalUrl,
         candidates: impl IntoIterator<Item = Cow<'a, str>>,
@@ -115,8 +116,8 @@ fn join(base: &Url, reference: &str, query: &'static Encoding) -> Option<Url> {
         .ok()
 }
 
-/// URL Standard, "percent-encode after encoding", the part before percent-encoding: what the encoding cannot express
-/// becomes a numeric character reference, itself already percent-encoded.
+/// URL Standard, "percent-encode after encoding", the part before percent-encoding: what the encoding cannot
+/// express becomes a numeric character reference, itself already percent-encoded.
 fn encode_query(text: &str, encoding: &'static Encoding) -> Vec<u8> {
     let mut encoder = encoding.new_encoder();
     let mut out = Vec::with_capacity(text.len() * 2);

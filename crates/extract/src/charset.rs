@@ -1,7 +1,8 @@
 //! The encoding of a document, and its bytes made fit for the scanner.
 //!
-//! Owns the order of evidence: byte order mark, then the header, then the document's own declaration, then a guess. Never
-//! transcodes what it need not: nearly every encoding keeps ASCII as it is, and is scanned as it came.
+//! Owns the order of evidence: byte order mark, then the header, then the document's own declaration, then a
+//! guess. Never transcodes what it need not: nearly every encoding keeps ASCII as it is, and is scanned as it
+//! came.
 
 use std::borrow::Cow;
 
@@ -11,8 +12,8 @@ use encoding_rs::{Encoding, UTF_8};
 use crate::Document;
 use crate::prescan::declared;
 
-/// Bytes that a guess is made on, from the first one that tells anything. More would cost far more than the scan
-/// itself, and browsers decide on less.
+/// Bytes that a guess is made on, from the first one that tells anything. More would cost far more than the
+/// scan itself, and browsers decide on less.
 const GUESS_BYTES_MAX: usize = 64 << 10;
 
 /// A document's bytes, ready to be scanned.
@@ -29,8 +30,8 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Decides on the encoding of the first `bytes_max` bytes of a document, and transcodes them where a scanner of bytes would
-    /// go wrong (UTF-16, ISO-2022-JP).
+    /// Decides on the encoding of the first `bytes_max` bytes of a document, and transcodes them where a
+    /// scanner of bytes would go wrong (UTF-16, ISO-2022-JP).
     pub(crate) fn of(document: &Document<'a>, bytes_max: usize) -> Self {
         // Spans are 32 bits wide, and transcoding makes three bytes of two at the most.
         const SPAN_MAX: usize = (u32::MAX / 2) as usize;
@@ -61,8 +62,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The `charset` parameter of a `Content-Type` (MIME Sniffing Standard §4.4): the first one counts, quotes may hold
-/// anything and need not be closed.
+/// The `charset` parameter of a `Content-Type` (MIME Sniffing Standard §4.4): the first one counts, quotes
+/// may hold anything and need not be closed.
 fn parameter(content_type: &str) -> Option<Cow<'_, str>> {
     let mut rest = content_type.split_once(';')?.1;
     loop {

@@ -23,8 +23,8 @@ pub struct Limits {
     pub links_max: usize,
     /// Bytes of the body that are scanned, from its start; no more than 4 GiB − 1 whatever is said here.
     pub bytes_max: usize,
-    /// Bytes of one reference, as written in its attribute. Longer ones are no links: they are `data:` blobs or
-    /// traps, and no URL is kept past [`dragline_model::URL_BYTES_MAX`] anyway.
+    /// Bytes of one reference, as written in its attribute. Longer ones are no links: they are `data:` blobs
+    /// or traps, and no URL is kept past [`dragline_model::URL_BYTES_MAX`] anyway.
     pub reference_bytes_max: usize,
 }
 
@@ -41,7 +41,8 @@ pub struct Summary {
     pub links: usize,
     /// A limit was reached: there may be more links.
     pub cut: bool,
-    /// The name of the encoding the document was read in (Encoding Standard §4.2: `UTF-8`, `windows-1252`, …).
+    /// The name of the encoding the document was read in (Encoding Standard §4.2: `UTF-8`, `windows-1252`,
+    /// …).
     pub charset: &'static str,
     /// The URL that references were resolved against; `None` where a `<base>` names a scheme that is not
     /// fetched, so that relative references lead nowhere.

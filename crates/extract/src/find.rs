@@ -1,7 +1,8 @@
 //! The search for a byte that is probably near.
 //!
-//! Owns two searches, for one byte and for either of two. In markup the next `<`, `>`, `=` or quote is most often within a few
-//! bytes, nearer than a call of `memchr` pays for: so the first words are looked at here, and only then is it called.
+//! Owns two searches, for one byte and for either of two. In markup the next `<`, `>`, `=` or quote is most
+//! often within a few bytes, nearer than a call of `memchr` pays for: so the first words are looked at here,
+//! and only then is it called.
 
 /// Words of eight bytes that are looked at before `memchr` is called.
 const WORDS: usize = 2;
@@ -40,8 +41,8 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
 const LOW: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// The high bit of each byte that equals `needle` set, and of none in front of the first such; those behind it may
-/// be wrong, since the subtraction borrows.
+/// The high bit of each byte that equals `needle` set, and of none in front of the first such; those behind
+/// it may be wrong, since the subtraction borrows.
 #[inline(always)]
 fn equal(word: u64, needle: u8) -> u64 {
     let zero_where_equal = word ^ (LOW * u64::from(needle));

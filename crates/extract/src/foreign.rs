@@ -1,12 +1,12 @@
 //! SVG and MathML inside a page: which elements are open, and so which rules hold.
 //!
 //! Owns as much of the tree builder (HTML Standard §13.2.6.5) as a scanner of tags needs: inside `<svg>` a
-//! `<style>` or `<title>` is no raw text and `<![CDATA[` begins a section. Never knows which HTML elements are open, in or
-//! around the foreign ones; where the tree builder would ask, this guesses as said at [`Foreign::end_tag`], and only on
-//! markup that no tool would write can the guess be wrong.
+//! `<style>` or `<title>` is no raw text and `<![CDATA[` begins a section. Never knows which HTML elements
+//! are open, in or around the foreign ones; where the tree builder would ask, this guesses as said at
+//! [`Foreign::end_tag`], and only on markup that no tool would write can the guess be wrong.
 
-/// Foreign elements open at once that are remembered. Drawings nest a dozen deep; past this, deeper ones are taken for
-/// children of the last. It bounds the walk that an end tag takes.
+/// Foreign elements open at once that are remembered. Drawings nest a dozen deep; past this, deeper ones are
+/// taken for children of the last. It bounds the walk that an end tag takes.
 const DEPTH_MAX: usize = 128;
 
 /// The foreign elements that are open, outermost first. Empty outside of `<svg>` and `<math>`.
@@ -101,10 +101,10 @@ impl<'a> Foreign<'a> {
 
     /// Takes note of an end tag.
     ///
-    /// Where HTML has begun inside of an integration point, only the point's own end tag, or one of an `<svg>`
-    /// or `<math>` around it, is believed to close it. Elsewhere the innermost foreign element of that name is closed; where
-    /// there is none, the tag of an HTML container (`</div>`) is believed to have one open around the foreign content, and
-    /// closes that too, while any other (`</path>`) closes nothing.
+    /// Where HTML has begun inside of an integration point, only the point's own end tag, or one of an
+    /// `<svg>` or `<math>` around it, is believed to close it. Elsewhere the innermost foreign element of
+    /// that name is closed; where there is none, the tag of an HTML container (`</div>`) is believed to have
+    /// one open around the foreign content, and closes that too, while any other (`</path>`) closes nothing.
     pub(crate) fn end_tag(&mut self, name: &[u8]) {
         let Some(innermost) = self.open.last_mut() else { return };
         let is_named = |open: &Open<'_>| open.name.eq_ignore_ascii_case(name);
@@ -263,8 +263,8 @@ fn is_any(name: &[u8], names: &[&str]) -> bool {
 mod tests {
     use super::*;
 
-    /// Feeds tags, `x` for a start tag, `/x` for an end tag, `x/` for a self-closing one; answers how the last start
-    /// tag is read, and whether all is closed.
+    /// Feeds tags, `x` for a start tag, `/x` for an end tag, `x/` for a self-closing one; answers how the
+    /// last start tag is read, and whether all is closed.
     fn feed(tags: &str) -> (Content, bool) {
         let mut foreign = Foreign::default();
         let mut last = Content::Html;

@@ -15,8 +15,8 @@ const BASES_MAX: usize = 16;
 
 /// The references of a document, as spans of its bytes, in its order.
 ///
-/// They are gathered before the first is resolved, since a `<base>` holds for the links before it, too. At eight bytes each, and
-/// no link shorter than `<a href>`, they never outweigh the document.
+/// They are gathered before the first is resolved, since a `<base>` holds for the links before it, too. At
+/// eight bytes each, and no link shorter than `<a href>`, they never outweigh the document.
 #[derive(Debug, Default)]
 pub(crate) struct References {
     /// Of the first few `<base href>`.

@@ -14,13 +14,13 @@ use crate::{Document, Limits, Summary};
 
 /// Yields the links of an HTML document, in its order.
 ///
-/// `known` is asked once for the fingerprint of each distinct link, before there is a string for it; `found` gets the
-/// links it answers `false` for. Links are the http(s) URLs of `a[href]`, `area[href]`, `iframe[src]`,
-/// `frame[src]` and `link[rel~=next][href]`, also those in a `<template>` or `<noscript>`.
+/// `known` is asked once for the fingerprint of each distinct link, before there is a string for it; `found`
+/// gets the links it answers `false` for. Links are the http(s) URLs of `a[href]`, `area[href]`,
+/// `iframe[src]`, `frame[src]` and `link[rel~=next][href]`, also those in a `<template>` or `<noscript>`.
 ///
-/// References are resolved as browsers do (HTML Standard §2.4.1 and §4.2.3): against the first `<base href>` that is a URL,
-/// wherever it stands, and with the query in the document's own encoding (URL Standard §4.4, "query state"). A `<base>` of
-/// a `data:` or `javascript:` URL is passed over.
+/// References are resolved as browsers do (HTML Standard §2.4.1 and §4.2.3): against the first `<base href>`
+/// that is a URL, wherever it stands, and with the query in the document's own encoding (URL Standard §4.4,
+/// "query state"). A `<base>` of a `data:` or `javascript:` URL is passed over.
 ///
 /// ```
 /// use dragline_extract::{Document, Limits, links};

@@ -9,7 +9,8 @@ pub(crate) enum Name {
     Other,
     /// May carry a link or a base URL.
     Link(Element),
-    /// Its content is text up to its own end tag (HTML Standard, "generic raw text" and "RCDATA" elements); the lower-case name.
+    /// Its content is text up to its own end tag (HTML Standard, "generic raw text" and "RCDATA" elements);
+    /// the lower-case name.
     RawText(&'static [u8]),
     /// The same, with the escapes that only a script has.
     Script,
@@ -76,8 +77,8 @@ impl Name {
     }
 }
 
-/// Equal without regard to ASCII case. `lower` consists of lower-case letters only: then setting the bit that makes a
-/// letter small makes nothing else equal to it.
+/// Equal without regard to ASCII case. `lower` consists of lower-case letters only: then setting the bit that
+/// makes a letter small makes nothing else equal to it.
 #[inline(always)]
 pub(crate) fn is(name: &[u8], lower: &[u8]) -> bool {
     name.len() == lower.len() && name.iter().zip(lower).all(|(byte, letter)| byte | 0x20 == *letter)

@@ -1,7 +1,7 @@
 //! The encoding that a document declares in its own first bytes.
 //!
-//! Owns "prescan a byte stream to determine its encoding" (HTML Standard §13.2.3.2), which is a parser of its own, simpler
-//! than the tokenizer's and different from it on purpose. Never guesses.
+//! Owns "prescan a byte stream to determine its encoding" (HTML Standard §13.2.3.2), which is a parser of its
+//! own, simpler than the tokenizer's and different from it on purpose. Never guesses.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
 use memchr::{memchr, memmem};

@@ -28,8 +28,8 @@ pub(crate) fn comment_end(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// Just behind a comment that began with `<!`, `<?` or `</` and is none: the next `>` ends it. So it does a doctype,
-/// whatever quotes are open.
+/// Just behind a comment that began with `<!`, `<?` or `</` and is none: the next `>` ends it. So it does a
+/// doctype, whatever quotes are open.
 pub(crate) fn bogus_comment_end(bytes: &[u8], start: usize) -> usize {
     memchr(b'>', &bytes[start..]).map_or(bytes.len(), |found| start + found + 1)
 }

@@ -1,11 +1,11 @@
 //! The walk over a document's bytes from tag to tag (HTML Standard §13.2.5, the tokenizer).
 //!
-//! Owns what is a tag and what is not. Never decodes, never builds a tree, never recurses, and looks at every byte a
-//! fixed number of times: it is linear on any input.
+//! Owns what is a tag and what is not. Never decodes, never builds a tree, never recurses, and looks at every
+//! byte a fixed number of times: it is linear on any input.
 //!
-//! It sees the tags that the standard's tokenizer sees, with two differences, both towards more links: it does
-//! not know that the tree builder ignores some tags where they stand (a `<frame>` outside of a `<frameset>`), and
-//! it reads the content of `<template>` and `<noscript>` like any other.
+//! It sees the tags that the standard's tokenizer sees, with two differences, both towards more links: it
+//! does not know that the tree builder ignores some tags where they stand (a `<frame>` outside of a
+//! `<frameset>`), and it reads the content of `<template>` and `<noscript>` like any other.
 
 use crate::attributes::{Attributes, Span, skip};
 use crate::find::find;

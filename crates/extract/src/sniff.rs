@@ -4,9 +4,9 @@
 
 /// True where a document is to be read as HTML.
 ///
-/// A declared type decides: `text/html` or `application/xhtml+xml`, whatever its parameters. Only where the header is
-/// missing, or is no type at all (no slash in it), the first bytes of the body decide (MIME Sniffing Standard §7.1, the
-/// patterns for `text/html`), behind a UTF-8 byte order mark if there is one.
+/// A declared type decides: `text/html` or `application/xhtml+xml`, whatever its parameters. Only where the
+/// header is missing, or is no type at all (no slash in it), the first bytes of the body decide (MIME
+/// Sniffing Standard §7.1, the patterns for `text/html`), behind a UTF-8 byte order mark if there is one.
 ///
 /// ```
 /// use dragline_extract::is_html;

@@ -9,10 +9,11 @@ use memchr::{memchr, memchr2};
 
 use crate::entities;
 
-/// The text of a value in an encoding that keeps ASCII as it is. Borrows where nothing changes, as in nearly every link.
+/// The text of a value in an encoding that keeps ASCII as it is. Borrows where nothing changes, as in nearly
+/// every link.
 ///
-/// A value can be decoded apart from the rest: no byte that delimits one (quotes, blanks, `>`) is ever the second half of
-/// a character in those encodings, so a value begins and ends between characters.
+/// A value can be decoded apart from the rest: no byte that delimits one (quotes, blanks, `>`) is ever the
+/// second half of a character in those encodings, so a value begins and ends between characters.
 #[inline]
 pub(crate) fn text<'a>(value: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
     let decoded = decode(value, encoding);
@@ -29,7 +30,14 @@ fn decode<'a>(value: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
     {
         return text.into();
     }
-    encoding.decode_without_bom_handling(value).0
+    // A character may have been begun that what follows the value (a quote, a blank) breaks: decoded with such a
+    // byte behind it, it is broken in the same way, which in GBK leaves more of it than the end would.
+    let mut delimited = Vec::with_capacity(value.len() + 1);
+    delimited.extend_from_slice(value);
+    delimited.push(b' ');
+    let mut text = encoding.decode_without_bom_handling(&delimited).0.into_owned();
+    text.pop();
+    text.into()
 }
 
 /// The tokenizer reads a NUL in a value as U+FFFD.
@@ -57,6 +65,8 @@ mod tests {
             // 0x5C, a backslash, is a second half here.
             (b"\x83\x5c\x95\x5c", SHIFT_JIS, "ソ表"),
             (b"\xc4\xe3&amp;", GBK, "你&"),
+            (b"\xbb\xbb0", GBK, "换0"),
+            (b"\x810", GBK, "\u{fffd}0"),
             // A lead byte without its second half does not swallow the ampersand.
             (b"\x83&amp;", SHIFT_JIS, "\u{fffd}&"),
         ] {

@@ -27,8 +27,8 @@ fn sorted(mut urls: Vec<CanonicalUrl>) -> Vec<CanonicalUrl> {
     urls
 }
 
-/// The scanner sees exactly the links of the tree. The order is the document's, which the tree builder changes where it
-/// mends a table.
+/// The scanner sees exactly the links of the tree. The order is the document's, which the tree builder
+/// changes where it mends a table.
 #[track_caller]
 fn check(text: &str) {
     let parse = oracle::parse(text);
@@ -85,9 +85,9 @@ const DOCUMENTS: &[&str] = &[
     "\u{feff}<a href=\u{e9}?\u{e9}#\u{e9}><a href=\u{65e5}/\u{672c}><a href=//b\u{fc}cher.example>",
 ];
 
-/// Pieces of markup whose every order the scanner must read as the parser does. Left out is what makes the tree builder
-/// drop or move tags that the tokenizer has seen (`frameset`, `select`), which no scanner can know; the
-/// corpus below has those.
+/// Pieces of markup whose every order the scanner must read as the parser does. Left out is what makes the
+/// tree builder drop or move tags that the tokenizer has seen (`frameset`, `select`), which no scanner can
+/// know; the corpus below has those.
 fn pieces() -> impl Strategy<Value = String> {
     let fixed = proptest::sample::select(vec![
         "<",
@@ -236,8 +236,8 @@ proptest! {
     }
 }
 
-/// Every `#data` of html5lib's tree construction tests, made richer: each is also read with a link behind it, which shows
-/// what state it left the parser in.
+/// Every `#data` of html5lib's tree construction tests, made richer: each is also read with links behind it,
+/// which shows what state it left the parser in.
 #[test]
 fn html5lib_tree_construction() {
     let folder =
@@ -262,11 +262,12 @@ fn html5lib_tree_construction() {
                 documents += 1;
                 if ours != tree {
                     let tokens = oracle::links(&url(), &parse.tags);
-                    if tree.iter().all(|url| ours.contains(url))
+                    // Inside of a `<frameset>` or a group of columns the tree builder ignores nearly every tag.
+                    if (document.contains("<frameset") || document.contains("<col"))
+                        && tree.iter().all(|url| ours.contains(url))
                         && ours.iter().all(|url| tokens.contains(url))
                     {
                         ignored_tags += 1;
-                        println!("IGNORED {document:?}");
                     } else {
                         differing.push(format!(
                             "{}: {document:?}\n   ours {ours:?}\n   tree {tree:?}",

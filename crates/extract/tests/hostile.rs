@@ -1,6 +1,7 @@
 //! Documents made to hurt: whatever the bytes are, there is an answer, in time linear in them.
 //!
-//! Nothing here is timed. The large documents are so large that anything quadratic would never come to its end.
+//! Nothing here is timed. The large documents are so large that anything quadratic would never come to its
+//! end.
 
 #![allow(
     clippy::expect_used,

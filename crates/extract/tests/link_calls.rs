@@ -1,7 +1,8 @@
 //! Recorded calls of other extractors: the same bytes give the same links, base URL and encoding.
 //!
-//! Compared is what follows the same rules as ours: extraction without filters, base URLs, and declarations of an
-//! encoding. Where the recorded library deliberately leaves the standards, the row is named in [`OTHER_RULES`].
+//! Compared is what follows the same rules as ours: extraction without filters, base URLs, and declarations
+//! of an encoding. Where the recorded library deliberately leaves the standards, the row is named in
+//! [`OTHER_RULES`].
 
 #![allow(
     clippy::expect_used,
@@ -18,7 +19,8 @@ use serde_json::Value;
 const OTHER_RULES: [&str; 6] = [
     // It skips `<noscript>`; we read it as a browser without scripting does.
     "<noscript",
-    // Its patterns find a `<meta>` that the standard's prescan does not: with a blank after `<`, or with a pragma of another name.
+    // Its patterns find a `<meta>` that the standard's prescan does not: with a blank after `<`, or with a
+    // pragma of another name.
     "< meta",
     "Fake-Content-Type",
     "httpequiv",

@@ -381,7 +381,8 @@ mod tests {
             ("https:///d", "https://d/"),
             ("http://", "!"),
             ("//", "!"),
-            // The URL Standard says http://d/; the `url` crate does not follow it there, and `join` is the law.
+            // The URL Standard says http://d/; the `url` crate does not follow it there, and `join` is the
+            // law.
             ("///d", "!"),
             ("mailto:a@b", "!"),
             ("javascript:void(0)", "!"),

@@ -1,4 +1,5 @@
-//! The links of a document by way of html5ever: a whole parse, a tree, and the rules written down a second time.
+//! The links of a document by way of html5ever: a whole parse, a tree, and the rules written down a second
+//! time.
 //!
 //! Owns the other opinion that the scanner is held to. Shares no code with the crate but the URL type.
 
@@ -25,7 +26,8 @@ pub struct Element {
 /// What html5ever makes of a document.
 #[derive(Debug)]
 pub struct Parse {
-    /// The start tags, as the tokenizer saw them while the tree builder drove it; those of foreign elements, too.
+    /// The start tags, as the tokenizer saw them while the tree builder drove it; those of foreign elements,
+    /// too.
     pub tags: Vec<Element>,
     /// The elements that can be links, in the order of the tree, those in templates with them.
     pub elements: Vec<Element>,
