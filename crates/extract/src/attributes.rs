@@ -15,7 +15,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Offsets fit in 32 bits since no more bytes than that are ever scanned (`source_bytes_max`).
+    /// Offsets fit in 32 bits since no more bytes than that are ever scanned (see `Source::of`).
     #[inline(always)]
     fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }

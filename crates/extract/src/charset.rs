@@ -33,8 +33,8 @@ impl<'a> Source<'a> {
     /// Decides on the encoding of the first `bytes_max` bytes of a document, and transcodes them where a
     /// scanner of bytes would go wrong (UTF-16, ISO-2022-JP).
     pub(crate) fn of(document: &Document<'a>, bytes_max: usize) -> Self {
-        // Spans are 32 bits wide, and transcoding makes three bytes of two at the most.
-        const SPAN_MAX: usize = (u32::MAX / 2) as usize;
+        // Spans are 32 bits wide, and transcoding makes three bytes of one at the most.
+        const SPAN_MAX: usize = (u32::MAX / 3) as usize;
         let body = &document.body[..document.body.len().min(bytes_max).min(SPAN_MAX)];
         let (charset, mark_length) = match Encoding::for_bom(body) {
             Some(marked) => marked,

@@ -21,7 +21,7 @@ pub struct Limits {
     /// Distinct links taken of one document. A page that a person could use has some hundreds; an index of a
     /// large archive has tens of thousands.
     pub links_max: usize,
-    /// Bytes of the body that are scanned, from its start; no more than 4 GiB − 1 whatever is said here.
+    /// Bytes of the body that are scanned, from its start; no more than 1.3 GiB whatever is said here.
     pub bytes_max: usize,
     /// Bytes of one reference, as written in its attribute. Longer ones are no links: they are `data:` blobs
     /// or traps, and no URL is kept past [`dragline_model::URL_BYTES_MAX`] anyway.
