@@ -12,7 +12,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{StoreError, gzip::Mark, record::spell_time, schema::FORMAT};
+use crate::{
+    StoreError,
+    gzip::Mark,
+    record::{clip, spell_time},
+    schema::FORMAT,
+};
 
 const LOCK: &str = "lock";
 const META: &str = "meta.json";
@@ -136,9 +141,8 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
 /// Who we are, for whoever finds the store locked.
 fn holder() -> String {
     let command: Vec<_> = std::env::args_os().map(|a| without_password(&a.to_string_lossy())).collect();
-    let mut text = format!("pid {}: {}", std::process::id(), command.join(" "));
-    text.truncate(text.floor_char_boundary(HOLDER_BYTES_MAX));
-    text
+    let text = format!("pid {}: {}", std::process::id(), command.join(" "));
+    clip(&text, HOLDER_BYTES_MAX).to_owned()
 }
 
 /// An argument without the user name and password of a URL in it: the lock file is not the place for them.

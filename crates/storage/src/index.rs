@@ -132,6 +132,11 @@ impl Index {
         self.down.load(Ordering::Acquire)
     }
 
+    #[cfg(test)]
+    pub(crate) fn give_up(&self) {
+        self.down.store(true, Ordering::Release);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.dir
     }

@@ -301,6 +301,15 @@ impl<'a> Glance<'a> {
     }
 }
 
+/// The beginning of a text, at most so many bytes of it, cut between characters.
+pub(crate) fn clip(text: &str, bytes_max: usize) -> &str {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// The last moment RFC 3339 can spell, 9999-12-31T23:59:59.999Z.
 const RFC3339_MS_MAX: u64 = 253_402_300_799_999;
 

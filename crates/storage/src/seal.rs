@@ -11,7 +11,7 @@ use dragline_model::{
 
 use crate::{
     gzip::{Effort, Gzip, Mark},
-    record::Record,
+    record::{Record, clip},
     schema,
     warc::{self, GroupId, write::Of},
 };
@@ -156,7 +156,7 @@ fn redirect_target(url: &CanonicalUrl, page: &Page) -> Option<String> {
 }
 
 fn shortened(text: &str) -> String {
-    text[..text.floor_char_boundary(FIELD_BYTES_MAX)].to_owned()
+    clip(text, FIELD_BYTES_MAX).to_owned()
 }
 
 /// A harvest ready to be committed: what is said of it, and its WARC records compressed. The body itself is

@@ -329,7 +329,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let seq = state.last_seq + 1;
         let Scratch { json, record, members, .. } = &mut self.scratch;
-        (json.clear(), record.clear(), members.clear());
+        [&mut *json, record, members].into_iter().for_each(Vec::clear);
         record::compose_seeds(json, seq, seeds);
         let id = GroupId::of_seeds(self.leave.0.home.mark, seq);
         warc::write::seeds(record, id, Timestamp::from(SystemTime::now()), json);
@@ -353,7 +353,7 @@ impl Writer {
         let seq = state.last_seq + 1;
         let original = self.original_of(parcel, seq, batch)?;
         let Scratch { fresh, json, record, members } = &mut self.scratch;
-        (json.clear(), record.clear(), members.clear());
+        [&mut *json, record, members].into_iter().for_each(Vec::clear);
 
         let own = Fingerprint::of(&parcel.url);
         if !self.known.contains(&own) {
@@ -509,3 +509,6 @@ fn load(shared: &Shared) -> Result<(FingerprintSet, HashMap<u64, u64>), StoreErr
     }
     Ok((known, payloads))
 }
+
+#[cfg(test)]
+mod tests;

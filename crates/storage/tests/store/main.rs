@@ -1,5 +1,8 @@
 //! A store through its front door: what is committed is there, whatever happens in between.
 
+// Allowed in tests, but helpers outside of `#[test]` functions are not seen as such.
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 mod commit;
