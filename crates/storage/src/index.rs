@@ -24,6 +24,8 @@ use crate::{
 /// URL keys written in one sled batch: long enough to share its cost, short enough (2 ms) that the committing
 /// thread, which waits for it, is not held up.
 const URL_BATCH: usize = 128;
+/// What sled wants to write when it opens: a segment of its log (512 KiB) and a snapshot.
+const REOPEN_BYTES: usize = 1 << 20;
 /// How long to wait for sled's own lock. We hold the store's, so whoever has it is a thread of a sled that was
 /// closed a moment ago and has yet to let go.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -117,14 +119,24 @@ impl Index {
         Ok((index, moved))
     }
 
-    /// Opens the index again after sled gave up. Fails while a query still holds the old one.
+    /// Opens the index again after sled gave up. Fails while a query still holds the old one, and while the
+    /// disk is full: until then the old one answers queries.
     pub(crate) fn reopen(&self) -> Result<(), StoreError> {
+        self.check_room()?;
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
         *db = None;
         lock(&self.held).keys.clear();
         *db = Some(open_sled(&self.dir, self.cache_bytes).map_err(|refusal| refusal.into_error(&self.dir))?);
         self.down.store(false, Ordering::Release);
         Ok(())
+    }
+
+    /// Opening writes: without room for it sled would be gone, and queries with it.
+    fn check_room(&self) -> Result<(), StoreError> {
+        let probe = self.dir.with_extension("probe");
+        let written = fs::write(&probe, vec![0; REOPEN_BYTES]);
+        let removed = fs::remove_file(&probe);
+        written.and(removed).map_err(StoreError::io("write", &self.dir))
     }
 
     /// True once sled gave up.
