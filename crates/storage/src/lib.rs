@@ -67,6 +67,7 @@ mod query;
 mod stats;
 
 pub use error::StoreError;
+pub use pending::{Pending, Restored};
 pub use query::{Query, Records};
 pub use record::Record;
 pub use recover::Recovery;
@@ -74,4 +75,4 @@ pub use schema::{FORMAT, Totals};
 pub use seal::{DecodedFacts, Parcel, Sealer};
 pub use stats::{Share, Stats};
 pub use store::{Options, Payload, Store};
-pub use writer::{Pending, Restored, Writer};
+pub use writer::Writer;

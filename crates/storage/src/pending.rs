@@ -6,14 +6,46 @@
 //! without being a link, from its first record); every visit adds a record; it is **settled** while its last
 //! record is final, and **pending** otherwise.
 
-use dragline_model::{CanonicalUrl, Fingerprint, FingerprintMap, FingerprintSet, Link, Settled};
+use std::collections::BTreeMap;
+
+use dragline_model::{CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, FingerprintSet, Link, Settled};
 
 use crate::{
-    Pending, Restored, StoreError,
+    StoreError,
     error::REBUILD,
     index::{Index, Row},
     record::{self, Glance, GlanceLink, Kind},
 };
+
+/// A URL that is known and whose visits have not settled it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The URL, as it was found.
+    pub link: Link,
+    /// The page it was found on; `None` for a seed.
+    pub via: Option<CanonicalUrl>,
+    /// How often it was tried.
+    pub attempts: u8,
+}
+
+/// What a store held when it was asked for what is pending.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// Responses with a 2xx status.
+    pub pages: u64,
+    /// Responses of any status.
+    pub responses: u64,
+    /// Visits that brought none, by kind.
+    pub failures: BTreeMap<FailureKind, u64>,
+    /// URLs ever seen.
+    pub known: u64,
+    /// URLs handed out as pending.
+    pub pending: u64,
+    /// Bytes of bodies as received.
+    pub bytes: u64,
+    /// The sequence number of the last commit.
+    pub last_seq: u64,
+}
 
 /// A URL that was tried and is not settled.
 struct Tried {

@@ -148,7 +148,8 @@ impl Store {
         Sealer::new(self.shared.home.mark)
     }
 
-    /// The one writer. Loads every known URL, so it takes about a second for a million.
+    /// The one writer. Loads every known URL, so it takes about three seconds for a million
+    /// records.
     pub fn writer(&self) -> Result<Writer, StoreError> {
         Writer::open(self.shared.clone())
     }

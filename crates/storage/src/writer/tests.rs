@@ -2,10 +2,19 @@
 
 use std::{path::Path, time::Duration};
 
-use dragline_model::{Failure, Harvest, Outcome, Page, ResponseHead, Timings, Visit, VisitId};
+use dragline_model::{
+    CanonicalUrl, Failure, FailureKind, Harvest, Outcome, Page, ResponseHead, Timestamp, Timings, Visit,
+    VisitId,
+};
 
 use super::*;
-use crate::{DecodedFacts, Options, archive::tests::SmallDisk, groups::Groups, record, schema::Position};
+use crate::{
+    DecodedFacts, Options,
+    archive::tests::SmallDisk,
+    groups::Groups,
+    record,
+    schema::{Location, Position},
+};
 
 fn options() -> Options {
     Options { cache_bytes: 4 << 20, segment_bytes: 4000, sync_every: Duration::from_secs(3600) }
