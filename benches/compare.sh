@@ -13,8 +13,9 @@ dragline=${DRAGLINE:-"$(dirname "$0")/../target/release/dragline"}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Runs a command; prints seconds of wall time, of user and system time, and megabytes of memory.
-measure() { /usr/bin/time -f '%e %U %S %M' -o "$work/time" "$@" >/dev/null 2>&1 || true; cat "$work/time"; }
+# Runs a command; prints seconds of wall time, of user and system time, and kilobytes of memory at its peak.
+# (wget2 exits with 8 where a page was missing, and `time` says so in a line of its own.)
+measure() { /usr/bin/time -f '%e %U %S %M' -o "$work/time" "$@" >/dev/null 2>&1 || true; tail -n 1 "$work/time"; }
 
 for pair in $(seq "$pairs"); do
     rm -rf "$work/store" "$work/files"

@@ -183,6 +183,7 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Span;
 
     fn from_toml(text: &str) -> Result<Config, String> {
         let mut layers = Layers::new();

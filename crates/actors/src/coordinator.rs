@@ -228,6 +228,10 @@ impl Handler<Settle> for Coordinator {
 
     fn handle(&mut self, Settle(receipts): Settle, ctx: &mut Self::Context) {
         fault::point(fault::COORDINATOR_SETTLE);
+        if !self.recalled {
+            // Meant for the coordinator before this one; what it tells is in the answer to `Recall`.
+            return;
+        }
         let now = Instant::now();
         for receipt in receipts {
             self.settle(receipt, now);

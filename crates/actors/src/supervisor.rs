@@ -88,6 +88,8 @@ pub(crate) struct Supervisor {
     children: Vec<Child>,
     /// Children to be started, in the order of the list, once nothing is being felled.
     waiting: BTreeSet<usize>,
+    /// Children that died and wait out their back-off.
+    resting: BTreeSet<usize>,
     /// Children told to die because one that they rely on did.
     felled: BTreeSet<usize>,
     close: Line<Close>,
@@ -110,6 +112,7 @@ impl Supervisor {
             .collect();
         Self {
             waiting: (0..children.len()).collect(),
+            resting: BTreeSet::new(),
             felled: BTreeSet::new(),
             children,
             close,
@@ -120,12 +123,16 @@ impl Supervisor {
         }
     }
 
-    /// Starts whoever waits, in the order of the list, unless somebody still has to fall first.
+    /// Starts whoever waits, in the order of the list: nobody while somebody still has to fall, and nobody
+    /// before the one that he relies on.
     fn start_waiting(&mut self, ctx: &mut Context<Self>) {
         if !self.felled.is_empty() || self.ending.is_some() {
             return;
         }
-        for index in std::mem::take(&mut self.waiting) {
+        let relied_on = |index: &&usize| self.children[**index].spec.strategy == Strategy::RestForOne;
+        let not_before = self.resting.iter().find(relied_on).copied().unwrap_or(usize::MAX);
+        let later = self.waiting.split_off(&not_before);
+        for index in std::mem::replace(&mut self.waiting, later) {
             self.start(index, ctx);
         }
     }
@@ -179,7 +186,9 @@ impl Supervisor {
                 self.fell(later, ctx);
             }
         }
+        self.resting.insert(index);
         ctx.run_later(wait, move |me, ctx| {
+            me.resting.remove(&index);
             me.waiting.insert(index);
             me.start_waiting(ctx);
         });
