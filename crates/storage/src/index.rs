@@ -1,7 +1,9 @@
 //! The index: the only file that knows sled.
 //!
-//! Owns the sled tree, its opening and re-opening, and the URL keys that are written behind. Never reads the
-//! archive and never decides what belongs into the index.
+//! Owns the sled tree, its opening and re-opening, and what is written behind: a commit is safe once it is in the
+//! archive, and sled takes a thousand records in one batch for a tenth of what they cost one by one (each batch
+//! is a write and a wake-up of a thread of sled's own). Whoever reads writes first, so nobody sees the
+//! difference. Never reads the archive and never decides what belongs into the index.
 
 use std::{
     fs,
@@ -18,19 +20,20 @@ use crate::{
     StoreError,
     error::REBUILD,
     record::{self, Glance, Kind},
-    schema::{self, Location, RECORD, STATE_KEY, State, URLS_KEY},
+    schema::{self, LOCATION_BYTES_MAX, Location, RECORD, STATE_KEY, State, URLS_KEY},
 };
 
-/// URL keys written in one sled batch: long enough to share its cost, short enough (2 ms) that the committing
-/// thread, which waits for it, is not held up.
-const URL_BATCH: usize = 128;
+/// Keys in one sled batch: long enough to share its cost; past some hundred a longer one brings nothing.
+const BATCH: usize = 256;
 /// What sled wants to write when it opens: a segment of its log (512 KiB) and a snapshot.
 const REOPEN_BYTES: usize = 1 << 20;
 /// How long to wait for sled's own lock. We hold the store's, so whoever has it is a thread of a sled that was
 /// closed a moment ago and has yet to let go.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-/// URL keys held back at most; past it whoever commits writes them itself. Some 10 MB.
-const URLS_HELD_MAX: usize = 1 << 16;
+/// Records held back before the keeper is woken for them: a second's worth of a fast crawl, some 6 MB.
+const HELD_LONG: usize = 1 << 13;
+/// Records held back at most; past it whoever commits writes them itself, and so waits for a slow disk.
+const HELD_MAX: usize = 4 * HELD_LONG;
 
 /// A record as it stands in the index.
 pub(crate) struct Row {
@@ -46,26 +49,22 @@ impl Row {
     }
 }
 
-/// A batch in the making.
+/// Records on their way into the index, with the keys of their URLs.
 #[derive(Default)]
 pub(crate) struct Draft {
-    batch: sled::Batch,
+    records: Vec<(u64, Vec<u8>)>,
     urls: Vec<Vec<u8>>,
-    value: Vec<u8>,
 }
 
 impl Draft {
     /// Adds an entry; `url_key` where it is of kind page.
     pub(crate) fn add(&mut self, seq: u64, location: &Location, json: &[u8], url_key: Option<&[u8]>) {
-        self.value.clear();
-        location.encode(&mut self.value);
-        self.value.extend_from_slice(json);
-        self.batch.insert(&schema::record_key(seq), &self.value[..]);
+        let mut value = Vec::with_capacity(LOCATION_BYTES_MAX + json.len());
+        location.encode(&mut value);
+        value.extend_from_slice(json);
+        self.records.push((seq, value));
         if let Some(prefix) = url_key {
-            let mut key = Vec::with_capacity(prefix.len() + 8);
-            key.extend_from_slice(prefix);
-            key.extend_from_slice(&seq.to_be_bytes());
-            self.urls.push(key);
+            self.urls.push([prefix, &seq.to_be_bytes()].concat());
         }
     }
 }
@@ -79,15 +78,43 @@ pub(crate) struct Index {
     /// sled gave up; nothing it says counts until it is opened again.
     down: AtomicBool,
     held: Mutex<Held>,
-    /// Held by whoever writes URL keys.
-    writing_urls: Mutex<()>,
+    /// Held by whoever writes what was held back.
+    writing: Mutex<()>,
 }
 
-/// URL keys not yet written.
+/// What is committed and not yet in sled, in order.
 #[derive(Default)]
-struct Held {
-    keys: Vec<Vec<u8>>,
-    last_seq: u64,
+pub(crate) struct Held {
+    draft: Draft,
+    /// What holds after the last of it.
+    state: Option<State>,
+}
+
+/// How much is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backlog {
+    /// Nothing to speak of.
+    Short,
+    /// The keeper should write it now.
+    Long,
+    /// The committing thread should.
+    TooLong,
+}
+
+impl Held {
+    /// Puts what was taken out in front again.
+    fn put_back(&mut self, mut taken: Held) {
+        taken.draft.records.append(&mut self.draft.records);
+        taken.draft.urls.append(&mut self.draft.urls);
+        taken.state = self.state.or(taken.state);
+        *self = taken;
+    }
+
+    /// A record that is held back; they are in order of their numbers.
+    fn record(&self, seq: u64) -> Option<&[u8]> {
+        let found = self.draft.records.binary_search_by_key(&seq, |(seq, _)| *seq).ok()?;
+        Some(&self.draft.records[found].1)
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -114,7 +141,7 @@ impl Index {
             db: RwLock::new(Some(db)),
             down: AtomicBool::new(false),
             held: Mutex::default(),
-            writing_urls: Mutex::default(),
+            writing: Mutex::default(),
         };
         Ok((index, moved))
     }
@@ -125,7 +152,8 @@ impl Index {
         self.check_room()?;
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
         *db = None;
-        lock(&self.held).keys.clear();
+        // What was held back comes from the archive again.
+        *lock(&self.held) = Held::default();
         *db = Some(open_sled(&self.dir, self.cache_bytes).map_err(|refusal| refusal.into_error(&self.dir))?);
         self.down.store(false, Ordering::Release);
         Ok(())
@@ -167,6 +195,10 @@ impl Index {
 
     /// What the index knows of the whole; the beginning of everything where it is empty.
     pub(crate) fn state(&self) -> Result<State, StoreError> {
+        if let Some(state) = lock(&self.held).state {
+            return Ok(state);
+        }
+        let _written = lock(&self.writing);
         match self.db()?.get(STATE_KEY).map_err(|e| self.trouble(e))? {
             None => Ok(State::default()),
             Some(json) => serde_json::from_slice(&json)
@@ -174,78 +206,86 @@ impl Index {
         }
     }
 
-    /// Applies a batch together with the state that holds after it: all or nothing.
-    pub(crate) fn apply(&self, mut draft: Draft, state: &State) -> Result<(), StoreError> {
-        let down = |what: String| {
-            self.down.store(true, Ordering::Release);
-            StoreError::IndexDown { path: self.dir.clone(), what }
-        };
-        let json = serde_json::to_vec(state).map_err(|e| down(e.to_string()))?;
-        draft.batch.insert(STATE_KEY, json);
-        self.db()?.apply_batch(draft.batch).map_err(|error| {
-            let error = self.trouble(error);
-            self.down.store(true, Ordering::Release);
-            error
-        })?;
-        let many = {
-            let mut held = lock(&self.held);
-            if !draft.urls.is_empty() {
-                held.keys.append(&mut draft.urls);
-                held.last_seq = state.last_seq;
-            }
-            held.keys.len() >= URLS_HELD_MAX
-        };
-        if many { self.write_urls() } else { Ok(()) }
+    /// Takes in what was committed, with the state that holds after it.
+    pub(crate) fn hold(&self, mut draft: Draft, state: &State) -> Backlog {
+        let mut held = lock(&self.held);
+        held.draft.records.append(&mut draft.records);
+        held.draft.urls.append(&mut draft.urls);
+        held.state = Some(*state);
+        match held.draft.records.len() {
+            0..HELD_LONG => Backlog::Short,
+            HELD_LONG..HELD_MAX => Backlog::Long,
+            _ => Backlog::TooLong,
+        }
     }
 
-    /// Writes the URL keys that were held back. After it every committed URL can be looked up.
-    pub(crate) fn write_urls(&self) -> Result<(), StoreError> {
-        let _alone = lock(&self.writing_urls);
-        let db = self.db()?;
-        let (mut keys, last_seq) = {
-            let mut held = lock(&self.held);
-            (std::mem::take(&mut held.keys), held.last_seq)
-        };
-        if keys.is_empty() {
-            return Ok(());
+    /// Writes what is held back. `before` runs between the moment up to which is written and the writing.
+    pub(crate) fn write_held_after(
+        &self,
+        before: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let _alone = lock(&self.writing);
+        let held = std::mem::take(&mut *lock(&self.held));
+        if let Err(error) = before() {
+            lock(&self.held).put_back(held);
+            return Err(error);
         }
-        keys.sort_unstable();
-        let written = (|| {
-            for some in keys.chunks(URL_BATCH) {
-                let mut batch = sled::Batch::default();
-                some.iter().for_each(|key| batch.insert(&key[..], &[]));
-                db.apply_batch(batch)?;
-            }
-            // Last: until it says so, a restart writes them again.
-            db.insert(URLS_KEY, &last_seq.to_be_bytes()).map(drop)
-        })();
-        written.map_err(|error| {
-            lock(&self.held).keys.append(&mut keys);
+        self.write(held).inspect_err(|_| {
+            // What was taken is lost to the index until it is opened again and catches up with the archive.
             self.down.store(true, Ordering::Release);
-            self.trouble(error)
         })
     }
 
-    /// Writes the URL keys that `urls` says are not written yet, from the records themselves: what a killed
-    /// process held back, and what was replayed.
+    /// Writes what is held back. After it every commit can be looked up.
+    pub(crate) fn write_held(&self) -> Result<(), StoreError> {
+        self.write_held_after(|| Ok(()))
+    }
+
+    fn write(&self, held: Held) -> Result<(), StoreError> {
+        let Some(state) = held.state else { return Ok(()) };
+        let json = serde_json::to_vec(&state)
+            .map_err(|e| StoreError::IndexDown { path: self.dir.clone(), what: e.to_string() })?;
+        let db = self.db()?;
+        let Draft { records, mut urls } = held.draft;
+        let written = (|| {
+            let mut records = records.into_iter();
+            loop {
+                let mut batch = sled::Batch::default();
+                for (seq, value) in records.by_ref().take(BATCH) {
+                    batch.insert(&schema::record_key(seq), value);
+                }
+                let is_last = records.len() == 0;
+                if is_last {
+                    batch.insert(STATE_KEY, json);
+                    db.apply_batch(batch)?;
+                    break;
+                }
+                db.apply_batch(batch)?;
+            }
+            write_urls(&db, &mut urls, state.last_seq)
+        })();
+        written.map_err(|error| self.trouble(error))
+    }
+
+    /// Writes the URL keys that `urls` says are not written yet, from the records themselves: those of what was
+    /// replayed.
     pub(crate) fn catch_up_urls(&self) -> Result<(), StoreError> {
-        lock(&self.held).keys.clear();
-        let known = self.db()?.get(URLS_KEY).map_err(|e| self.trouble(e))?;
+        self.write_held()?;
+        let db = self.db()?;
+        let known = db.get(URLS_KEY).map_err(|e| self.trouble(e))?;
         let known = known.and_then(|bytes| schema::key_seq(&bytes)).unwrap_or(0);
+        let (mut urls, mut last_seq) = (Vec::new(), known);
         for row in self.rows(known + 1)? {
             let row = row?;
+            last_seq = row.seq;
             if let Some(prefix) = self.url_of(&row)? {
-                let mut held = lock(&self.held);
-                held.keys.push([&prefix[..], &row.seq.to_be_bytes()].concat());
-                held.last_seq = row.seq;
-                let many = held.keys.len() >= URLS_HELD_MAX;
-                drop(held);
-                if many {
-                    self.write_urls()?;
+                urls.push([&prefix[..], &row.seq.to_be_bytes()].concat());
+                if urls.len() >= HELD_MAX {
+                    write_urls(&db, &mut urls, last_seq).map_err(|e| self.trouble(e))?;
                 }
             }
         }
-        self.write_urls()
+        write_urls(&db, &mut urls, last_seq).map_err(|e| self.trouble(e))
     }
 
     fn url_of(&self, row: &Row) -> Result<Option<Vec<u8>>, StoreError> {
@@ -260,28 +300,19 @@ impl Index {
         Ok(Some(schema::url_prefix(&url)))
     }
 
-    /// Takes out what was applied but is not in the archive: the records behind `state`, which becomes the
-    /// state. For the one case where sled kept a batch that it had reported as failed.
-    pub(crate) fn forget_after(&self, state: &State) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
-        for row in self.rows(state.last_seq + 1)? {
-            let row = row?;
-            batch.remove(&schema::record_key(row.seq));
-            if let Some(prefix) = self.url_of(&row)? {
-                batch.remove([&prefix[..], &row.seq.to_be_bytes()].concat());
-            }
-        }
-        self.apply(Draft { batch, ..Draft::default() }, state)
-    }
-
     /// One record.
     pub(crate) fn row(&self, seq: u64) -> Result<Option<Row>, StoreError> {
+        if let Some(value) = lock(&self.held).record(seq) {
+            return row(&self.dir, seq, value.into()).map(Some);
+        }
+        let _written = lock(&self.writing);
         let value = self.db()?.get(schema::record_key(seq)).map_err(|e| self.trouble(e))?;
         value.map(|value| row(&self.dir, seq, value)).transpose()
     }
 
     /// Every record from a sequence number on, in order.
     pub(crate) fn rows(&self, from: u64) -> Result<Rows, StoreError> {
+        self.write_held()?;
         let iter = self.db()?.range(schema::record_key(from).to_vec()..vec![RECORD + 1]);
         Ok(Rows { dir: self.dir.clone(), iter })
     }
@@ -289,7 +320,7 @@ impl Index {
     /// The visits of all URLs whose key begins with `prefix`, in order of URL and then of sequence, from the
     /// front or from the back.
     pub(crate) fn visits(&self, prefix: &[u8]) -> Result<Visits, StoreError> {
-        self.write_urls()?;
+        self.write_held()?;
         Ok(Visits { dir: self.dir.clone(), iter: self.db()?.scan_prefix(prefix) })
     }
 
@@ -352,6 +383,22 @@ impl DoubleEndedIterator for Visits {
         let pair = self.iter.next_back()?;
         Some(self.visit(pair))
     }
+}
+
+/// Writes keys of URLs in their order, and then that all up to a record are written: until it says so, a restart
+/// writes them again.
+fn write_urls(db: &sled::Db, urls: &mut Vec<Vec<u8>>, last_seq: u64) -> sled::Result<()> {
+    if urls.is_empty() {
+        return Ok(());
+    }
+    urls.sort_unstable();
+    for some in urls.chunks(BATCH) {
+        let mut batch = sled::Batch::default();
+        some.iter().for_each(|key| batch.insert(&key[..], &[]));
+        db.apply_batch(batch)?;
+    }
+    urls.clear();
+    db.insert(URLS_KEY, &last_seq.to_be_bytes()).map(drop)
 }
 
 fn row(dir: &Path, seq: u64, value: sled::IVec) -> Result<Row, StoreError> {

@@ -1,4 +1,4 @@
-//! The thread behind a writer: brings commits to the disk, and writes the URL keys that were held back.
+//! The thread behind a writer: brings commits to the disk, and writes what was held back into the index.
 //!
 //! Owns the thread and its rhythm. The committing thread never waits for a disk to turn; it learns of a
 //! failure at its next commit.
@@ -11,10 +11,25 @@ use std::{
 
 use crate::{StoreError, archive::Unsynced, error::StoreError as Error, store::Shared};
 
-/// Syncs on an interval until it is dropped.
+/// Syncs on an interval, and when it is rung for, until it is dropped.
 pub(crate) struct Keeper {
-    stop: Arc<(Mutex<bool>, Condvar)>,
+    bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Bell {
+    wish: Mutex<Wish>,
+    rung: Condvar,
+}
+
+/// What the thread is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Wish {
+    #[default]
+    Rest,
+    Work,
+    Stop,
 }
 
 impl Keeper {
@@ -23,26 +38,30 @@ impl Keeper {
         unsynced: Arc<Unsynced>,
         every: Duration,
     ) -> Result<Self, StoreError> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let theirs = stop.clone();
+        let bell = Arc::new(Bell::default());
+        let theirs = bell.clone();
         let path = shared.home.dir.clone();
         let thread = std::thread::Builder::new()
             .name("dragline-keeper".to_owned())
             .spawn(move || {
-                while !wait(&theirs, every) {
+                while theirs.wait(every) {
                     // Kept by whoever failed, and told to the writer.
                     let _ = sync(&shared, &unsynced);
                 }
             })
             .map_err(Error::io("start a thread for", &path))?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { bell, thread: Some(thread) })
+    }
+
+    /// Much is held back: sync now.
+    pub(crate) fn ring(&self) {
+        self.bell.tell(Wish::Work);
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        *stopped(&self.stop.0) = true;
-        self.stop.1.notify_all();
+        self.bell.tell(Wish::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -52,27 +71,33 @@ impl Drop for Keeper {
 /// Brings everything committed so far to the disk. The archive goes first: whatever of the index survives a
 /// power cut, the archive then has it too.
 pub(crate) fn sync(shared: &Shared, unsynced: &Unsynced) -> Result<(), StoreError> {
-    unsynced.sync()?;
     if shared.index.is_down() {
-        return Ok(());
+        return unsynced.sync();
     }
-    shared.index.write_urls()?;
+    shared.index.write_held_after(|| unsynced.sync())?;
     shared.index.flush()
 }
 
-/// Waits for the next turn; true if there is none.
-fn wait((stop, bell): &(Mutex<bool>, Condvar), every: Duration) -> bool {
-    let until = Instant::now() + every;
-    let mut guard = stopped(stop);
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if *guard || left.is_zero() {
-            return *guard;
+impl Bell {
+    /// Waits for the next turn; false if there is none.
+    fn wait(&self, every: Duration) -> bool {
+        let until = Instant::now() + every;
+        let mut wish = self.wish();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if *wish != Wish::Rest || left.is_zero() {
+                return std::mem::take(&mut *wish) != Wish::Stop;
+            }
+            wish = self.rung.wait_timeout(wish, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        guard = bell.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
     }
-}
 
-fn stopped(stop: &Mutex<bool>) -> MutexGuard<'_, bool> {
-    stop.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tell(&self, wish: Wish) {
+        *self.wish() = wish;
+        self.rung.notify_all();
+    }
+
+    fn wish(&self) -> MutexGuard<'_, Wish> {
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

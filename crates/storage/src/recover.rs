@@ -74,14 +74,15 @@ pub(crate) fn catch_up(
         }
         if drafted == REPLAY_BATCH {
             state.reached = groups.reached();
-            index.apply(std::mem::take(&mut draft), &state)?;
+            index.hold(std::mem::take(&mut draft), &state);
+            index.write_held()?;
             drafted = 0;
         }
     }
     let moved = state.reached != groups.reached();
     state.reached = groups.reached();
     if drafted > 0 || moved {
-        index.apply(draft, &state)?;
+        index.hold(draft, &state);
     }
     recovery.bytes_cut = groups.torn_bytes;
     recovery.damaged_bytes = groups.damaged_bytes;

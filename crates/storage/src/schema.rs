@@ -59,6 +59,9 @@ pub(crate) struct Location {
     pub(crate) metadata: u64,
 }
 
+/// What [`Location::encode`] writes at most: one number of 32 bits and four of 64.
+pub(crate) const LOCATION_BYTES_MAX: usize = 5 + 4 * 10;
+
 impl Location {
     /// Five LEB128 numbers.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {

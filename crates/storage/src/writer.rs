@@ -2,13 +2,13 @@
 //!
 //! Owns the order of a commit, and with it the promise that a commit happens wholly or not at all:
 //!
-//! 1. the groups of all parcels are appended to the archive, in one write;
-//! 2. their records go into the index, in one batch, with the archive position reached;
+//! 1. the groups of all parcels are appended to the archive, in one write: this is the commit;
+//! 2. their records are handed to the index, which writes them behind, with the archive position reached;
 //! 3. only then are the links known and the receipts made.
 //!
-//! A process killed between 1 and 2 leaves whole groups that the next opening puts into the index. An error in
-//! 1 or 2 takes the archive back to where it was. Nothing ever waits for the disk to turn: see
-//! [`crate::keeper`].
+//! A process killed after 1 leaves whole groups that the next opening puts into the index; a sled that gives up
+//! is opened again and catches up in the same way. An error in 1 takes the archive back to where it was.
+//! Nothing ever waits for the disk to turn: see [`crate::keeper`].
 
 mod draft;
 
@@ -24,7 +24,7 @@ use crate::{
     archive::Archive,
     error::REBUILD,
     gzip::Gzip,
-    index::Draft,
+    index::{Backlog, Draft},
     keeper::{self, Keeper},
     pending,
     record::Glance,
@@ -46,7 +46,7 @@ const VISITS_LOOKED_AT: usize = 64;
 /// committed.
 pub struct Writer {
     // In the order in which they must go: the thread, the files, then the leave to have another writer.
-    _keeper: Keeper,
+    keeper: Keeper,
     archive: Archive,
     known: FingerprintSet,
     /// By the first eight bytes of the digest: the record that has the payload.
@@ -107,18 +107,7 @@ impl Writer {
             Archive::open(dir, shared.options.segment_bytes, mark, shared.disk.clone(), state.reached);
         let keeper = Keeper::start(shared.clone(), archive.unsynced(), shared.options.sync_every)?;
         let (gzip, scratch) = (Gzip::new(mark), Scratch::default());
-        Ok(Self {
-            _keeper: keeper,
-            archive,
-            known,
-            payloads,
-            state,
-            recovery,
-            untidy: false,
-            gzip,
-            scratch,
-            leave,
-        })
+        Ok(Self { keeper, archive, known, payloads, state, recovery, untidy: false, gzip, scratch, leave })
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -241,14 +230,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Opens the index again. What sled lost comes from the archive; what it kept of a batch that we took
-    /// back is taken out.
+    /// Opens the index again. What sled lost comes from the archive.
     fn revive_index(&mut self) -> Result<(), StoreError> {
         let shared = self.shared().clone();
         shared.index.reopen()?;
-        if shared.index.state()?.last_seq > self.state.last_seq {
-            shared.index.forget_after(&self.state)?;
-        }
         let dir = shared.home.archive();
         let (state, recovery) = recover::catch_up(&shared.index, &dir, shared.home.mark, &*shared.disk)?;
         debug_assert_eq!(state, self.state);
@@ -263,24 +248,22 @@ impl Writer {
         draft: Draft,
         state: State,
     ) -> Result<(), StoreError> {
-        let mut state = state;
-        let done = drafted.and_then(|()| {
-            self.archive.flush()?;
-            state.reached = self.archive.cursor();
-            self.leave.0.index.apply(draft, &state)
-        });
-        match done {
-            Ok(()) => {
-                self.archive.accept();
-                self.state = state;
-                self.known.extend(self.scratch.fresh.drain());
-                Ok(())
-            }
-            Err(error) => {
-                self.untidy = self.archive.take_back().is_err();
-                Err(error)
+        if let Err(error) = drafted.and_then(|()| self.archive.flush()) {
+            self.untidy = self.archive.take_back().is_err();
+            return Err(error);
+        }
+        self.archive.accept();
+        self.state = State { reached: self.archive.cursor(), ..state };
+        self.known.extend(self.scratch.fresh.drain());
+        match self.leave.0.index.hold(draft, &self.state) {
+            Backlog::Short => {}
+            Backlog::Long => self.keeper.ring(),
+            Backlog::TooLong => {
+                // If it fails, the index is down: the next commit revives it from the archive, or says why not.
+                let _ = self.leave.0.index.write_held();
             }
         }
+        Ok(())
     }
 
     fn receipt_of(&self, parcel: &Parcel) -> Result<Option<Receipt>, StoreError> {
