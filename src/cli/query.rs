@@ -31,7 +31,7 @@ pub(super) fn run(command: &QueryArgs, args: &Args) -> Result<u8, Trouble> {
             writeln!(out, "{}", line(&record))?;
         } else {
             if rows == 0 {
-                writeln!(out, "{:>6} {:>9}  {:<24} {}", "status", "size", "type", "url")?;
+                writeln!(out, "status      size  {:<24} url", "type")?;
             }
             let mime = record.mime.as_deref().unwrap_or("-");
             writeln!(

@@ -9,16 +9,19 @@ use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use actix::prelude::*;
 use dragline_fetch::{Client, Request, Shared};
-use dragline_model::{Failure, FailureKind, Page, Timestamp, Visit, VisitId};
+use dragline_model::{Failure, Page, Timestamp, Visit, VisitId};
 use dragline_storage::Parcel;
 use futures_util::FutureExt;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinSet,
+};
 
 use crate::{
     Line, fault,
@@ -30,9 +33,10 @@ use crate::{
 
 /// How often idle connections are looked through, and the fetcher shows that it moves.
 const REAP_EVERY: Duration = Duration::from_secs(1);
-/// A body longer than this is decoded, searched and compressed on a blocking thread: about ten milliseconds
-/// of work, which the other visits of the thread should not wait for.
-const LARGE_BODY_BYTES: usize = 1 << 20;
+/// A body longer than this is decoded, searched and compressed on another thread: a millisecond of work and
+/// more, which the other visits of this one should not wait for. One at a time over all fetchers, so that the
+/// memory it takes is taken once.
+const LARGE_BODY_BYTES: usize = 256 << 10;
 
 /// What a fetcher is made of, for each of its lives.
 #[derive(Debug, Clone)]
@@ -42,6 +46,8 @@ pub(crate) struct Equipment {
     /// Bytes of sealed parcels that may wait for storage before no further visit is begun.
     pub held_bytes_max: u64,
     pub keep: Line<Keep>,
+    /// Leave to work on a large body.
+    pub aside: Arc<Semaphore>,
 }
 
 /// See the module's documentation.
@@ -56,6 +62,8 @@ struct Bench {
     client: Client,
     equipment: Equipment,
     harvester: RefCell<Harvester>,
+    /// For large bodies, on another thread.
+    harvester_aside: Arc<Mutex<Harvester>>,
     held: RefCell<HashMap<VisitId, Arc<Parcel>>>,
     held_bytes: Cell<u64>,
     room: Notify,
@@ -67,6 +75,7 @@ impl Fetcher {
         let bench = Bench {
             client: Client::new(&equipment.shared),
             harvester: RefCell::new(Harvester::new(equipment.rules.clone())),
+            harvester_aside: Arc::new(Mutex::new(Harvester::new(equipment.rules.clone()))),
             held: RefCell::default(),
             held_bytes: Cell::new(0),
             room: Notify::new(),
@@ -164,20 +173,24 @@ impl Bench {
         fetched_at: Timestamp,
         answer: Result<Page, Failure>,
     ) -> Parcel {
-        let rules = self.equipment.rules.clone();
+        // Never closed; were it, large bodies would only be worked on side by side.
+        let _leave = self.equipment.aside.acquire().await;
+        let harvester = self.harvester_aside.clone();
         let for_panic = visit.clone();
         let task = tokio::task::spawn_blocking(move || {
             panics::supervise_thread();
-            let work = AssertUnwindSafe(|| Harvester::new(rules).harvest(visit, fetched_at, answer));
-            std::panic::catch_unwind(work).map_err(|_| panics::take_last().unwrap_or_default())
+            let mut harvester = harvester.lock().unwrap_or_else(PoisonError::into_inner);
+            let work = AssertUnwindSafe(|| harvester.harvest(visit, fetched_at, answer));
+            match std::panic::catch_unwind(work) {
+                Ok(parcel) => parcel,
+                Err(_) => harvester.harvest_of_panic(for_panic, fetched_at),
+            }
         });
-        let failure = match task.await {
-            Ok(Ok(parcel)) => return parcel,
-            Ok(Err(text)) => text,
-            Err(error) => error.to_string(),
-        };
-        let failure = Failure::new(FailureKind::Panicked, failure);
-        self.harvester.borrow_mut().harvest(for_panic, fetched_at, Err(failure))
+        match task.await {
+            Ok(parcel) => parcel,
+            // It panicked twice, or its thread is gone: let the visit itself panic.
+            Err(error) => panic!("a large body could not be worked on: {error}"),
+        }
     }
 
     fn offer(&self, parcel: Parcel) {

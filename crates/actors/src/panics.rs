@@ -36,7 +36,12 @@ pub(crate) fn take_last() -> Option<String> {
 }
 
 fn text(info: &PanicHookInfo<'_>) -> String {
-    let message = info.payload_as_str().unwrap_or("a panic without a text");
+    let payload = info.payload();
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a text");
     match info.location() {
         Some(at) => format!("{message} at {}:{}", at.file(), at.line()),
         None => message.to_owned(),

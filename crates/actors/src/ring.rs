@@ -14,7 +14,7 @@ use dragline_fetch::Shared;
 use dragline_frontier::{Frontier, Limits, Scope};
 use dragline_model::{Link, Timestamp, VisitId};
 use dragline_storage::Store;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::{
     Line, Progress,
@@ -232,7 +232,8 @@ pub async fn run(plan: Plan, control: Control) -> End {
     let (ended, end) = oneshot::channel();
     let lines = &control.lines;
     let mut children = vec![storage(&plan, lines), coordinator(&plan, &control)];
-    children.extend((0..lines.fetchers.len()).map(|index| fetcher(&plan, lines, index)));
+    let aside = Arc::new(Semaphore::new(1));
+    children.extend((0..lines.fetchers.len()).map(|index| fetcher(&plan, lines, index, &aside)));
     let supervisor = Supervisor::new(children, lines.close.clone(), ended, control.progress.clone()).start();
     lines.finished.connect(supervisor.clone().recipient());
     lines.store_failed.connect(supervisor.clone().recipient());
@@ -339,7 +340,7 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
     }
 }
 
-fn fetcher(plan: &Plan, lines: &Lines, index: usize) -> ChildSpec {
+fn fetcher(plan: &Plan, lines: &Lines, index: usize, aside: &Arc<Semaphore>) -> ChildSpec {
     let equipment = Equipment {
         shared: plan.fetch.clone(),
         rules: Rules {
@@ -351,6 +352,7 @@ fn fetcher(plan: &Plan, lines: &Lines, index: usize) -> ChildSpec {
         },
         held_bytes_max: plan.held_bytes_max / lines.fetchers.len() as u64,
         keep: lines.keep.clone(),
+        aside: aside.clone(),
     };
     let (fetch, reoffer) = (lines.fetchers[index].clone(), lines.reoffer[index].clone());
     let (up, lost) = (lines.fetcher_up.clone(), lines.fetcher_lost.clone());

@@ -54,6 +54,9 @@ pub(crate) struct Ended {
     pub arbiters: Vec<Arbiter>,
 }
 
+/// Begins one life of a child; the answer ends it.
+pub(crate) type Start = Box<dyn Fn(&ArbiterHandle, Lifeline) -> Recipient<Die>>;
+
 /// A child and how to make one.
 pub(crate) struct ChildSpec {
     pub name: String,
@@ -62,8 +65,8 @@ pub(crate) struct ChildSpec {
     pub intensity: Intensity,
     /// Without a pulse for this long it is abandoned.
     pub stuck_after: Duration,
-    /// Starts a new life on a thread and connects its lines; the answer ends that life.
-    pub start: Box<dyn Fn(&ArbiterHandle, Lifeline) -> Recipient<Die>>,
+    /// Starts a new life on a thread and connects its lines.
+    pub start: Start,
     /// Told after each death.
     pub died: Box<dyn Fn()>,
     /// Told after each start.
