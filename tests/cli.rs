@@ -1,5 +1,7 @@
 //! The program as a script or a person meets it: names, exit codes, one clear line for each bad input.
 
+#![allow(clippy::expect_used, reason = "a failed expectation is a failed test")]
+
 mod common;
 
 use std::{

@@ -1,5 +1,6 @@
 //! `kill -9` at any moment, and the same command again.
 
+#![allow(clippy::expect_used, reason = "a failed expectation is a failed test")]
 #![cfg(unix)]
 
 mod common;

@@ -1,5 +1,7 @@
 //! Actors die at every hop, and the crawl comes out exact.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::{

@@ -1,4 +1,6 @@
 //! What the tests at the front door share: a fast crawl of a fakeweb, and the store held against the truth.
+
+#![allow(clippy::expect_used, reason = "a failed expectation is a failed test")]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 use std::{collections::BTreeMap, path::Path, time::Duration};

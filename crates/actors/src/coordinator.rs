@@ -154,7 +154,7 @@ impl Coordinator {
             self.kept[fetcher].push(receipt.visit);
         }
         if let (Some(failure), Verdict::Final) = (&failure, verdict) {
-            tracing::warn!(url = %receipt.url, %failure, "given up");
+            tracing::debug!(url = %receipt.url, %failure, "given up");
         }
         let via = Some(receipt.url);
         for link in receipt.new_links {
