@@ -178,6 +178,10 @@ fn a_crawl_and_what_can_be_asked_of_it() {
     assert_eq!(lines(&["query", "--jsonl", "--failures"]).len(), 2);
     assert_eq!(lines(&["query", "--jsonl", "--host", &web.host(1), "--status", "404"]).len(), 5);
 
+    let table = stdout(&dragline(&["query", "--status", "404", "--store", store_text]));
+    assert_eq!(table.lines().count(), 12, "a head, ten rows, a count: {table}");
+    assert!(table.contains("http://h000.fakeweb.test/"), "{table}");
+
     let seed = web.url(0, 0);
     let show = |args: &[&str]| stdout(&dragline(&[&["show", &seed, "--store", store_text], args].concat()));
     assert!(show(&[]).contains("(a seed)"));

@@ -11,7 +11,7 @@ use super::{
     args::{Args, DemoArgs},
     crawl::{exit_code, watch},
     progress, screen,
-    text::grouped,
+    text::counted,
 };
 use crate::{Crawl, config::Span};
 
@@ -61,10 +61,10 @@ fn spec(command: &DemoArgs) -> WebSpec {
 
 fn introduce(web: &Web, command: &DemoArgs) {
     screen::say(&format!(
-        "a web of {} hosts with {} pages each runs at {}; some of its pages are slow, broken,\n\
+        "a web of {} with {} each runs at {}; some of its pages are slow, broken,\n\
          endless or never answer. Crawling it politely: two requests at a time to a host, 20 ms apart.\n",
-        grouped(command.hosts),
-        grouped(command.pages),
+        counted(command.hosts, "host"),
+        counted(command.pages, "page"),
         web.addr()
     ));
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     screen,
-    text::{clock, grouped, printable, size},
+    text::{clock, counted, grouped, printable, size},
 };
 use crate::{Report, Snapshot};
 
@@ -77,12 +77,12 @@ impl Watch {
             if screen::is_colourful() { format!("\x1b[{code}m{text}\x1b[0m") } else { text }
         };
         let mut parts = vec![
-            paint("1;32", format!("{} pages", grouped(counts.pages - snapshot.pages_before))),
+            paint("1;32", counted(counts.pages - snapshot.pages_before, "page")),
             format!("{}/s", grouped(self.rate().round() as u64)),
             size(snapshot.bytes),
             format!("{} queued", grouped(counts.queued as u64)),
             format!("{} in flight", counts.in_flight),
-            format!("{} hosts", grouped(counts.hosts as u64)),
+            counted(counts.hosts as u64, "host"),
         ];
         if counts.retries > 0 {
             parts.push(format!("{} retries", grouped(counts.retries)));
@@ -122,30 +122,30 @@ pub(super) fn summary(report: &Report, store: &std::path::Path) -> String {
     };
     lines.push(printable(&headline, 2_000));
     lines.push(format!(
-        "{} pages in {:.1} s ({}/s), {} responses, {}, {} hosts",
-        grouped(report.pages),
+        "{} in {:.1} s ({}/s), {}, {}, {}",
+        counted(report.pages, "page"),
         report.elapsed_s,
         grouped(report.pages_per_s.round() as u64),
-        grouped(report.responses),
+        counted(report.responses, "response"),
         size(report.bytes),
-        grouped(report.hosts as u64),
+        counted(report.hosts as u64, "host"),
     ));
     if report.failed() > 0 {
         let kinds: Vec<String> =
             report.failures.iter().map(|(kind, n)| format!("{kind} {}", grouped(*n))).collect();
-        lines.push(format!("{} URLs given up: {}", grouped(report.failed()), kinds.join(", ")));
+        lines.push(format!("{} given up: {}", counted(report.failed(), "URL"), kinds.join(", ")));
     }
     if !report.restarts.is_empty() {
         let actors: Vec<String> = report.restarts.iter().map(|(name, n)| format!("{name} {n}")).collect();
         lines.push(format!("actors rebuilt after a death: {}", actors.join(", ")));
     }
     if report.queued > 0 {
-        lines.push(format!("{} URLs still wait", grouped(report.queued as u64)));
+        lines.push(format!("{} not asked for yet", counted(report.queued as u64, "URL")));
     }
     let store = printable(&store.display().to_string(), 500);
     lines.push(match report.responses_in_store - report.responses {
         0 => format!("kept in {store}"),
-        earlier => format!("kept in {store}, with {} responses of earlier runs", grouped(earlier)),
+        earlier => format!("kept in {store}, with {} of earlier runs", counted(earlier, "response")),
     });
     lines.join("\n")
 }

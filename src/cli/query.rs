@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Trouble,
     args::{Args, QueryArgs},
-    text::{grouped, printable, size},
+    text::{counted, printable, size},
 };
 use crate::{
     model::Timings,
@@ -48,7 +48,7 @@ pub(super) fn run(command: &QueryArgs, args: &Args) -> Result<u8, Trouble> {
     if !command.jsonl {
         match rows {
             0 => writeln!(out, "nothing in {} matches", printable(&config.store.display().to_string(), 500))?,
-            n => writeln!(out, "{} rows", grouped(n))?,
+            n => writeln!(out, "{}", counted(n, "row"))?,
         }
     }
     out.flush()?;

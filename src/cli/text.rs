@@ -15,6 +15,12 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 host`, `2 hosts`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
 /// `1234567` → `1.2 MB`.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
@@ -43,7 +49,7 @@ pub(super) fn printable(text: &str, width: usize) -> String {
             && !matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut out: String =
-        text.chars().take(width + 1).map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect();
+        text.chars().take(width.saturating_add(1)).map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect();
     if out.chars().count() > width {
         out = out.chars().take(width.saturating_sub(1)).collect();
         out.push('…');
@@ -62,6 +68,7 @@ mod tests {
             [0, 999, 1_000, 25_100, 999_999, 460_000_000].map(size),
             ["0 B", "999 B", "1.0 kB", "25.1 kB", "1.0 MB", "460 MB"]
         );
+        assert_eq!([0, 1, 2].map(|n| counted(n, "host")), ["0 hosts", "1 host", "2 hosts"]);
         assert_eq!([7, 754, 3723].map(|s| clock(Duration::from_secs(s))), ["00:07", "12:34", "1:02:03"]);
     }
 
@@ -70,5 +77,6 @@ mod tests {
         assert_eq!(printable("a\x1b[31mb\r\u{202e}c", 99), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
         assert_eq!(printable("abcdef", 4), "abc…");
         assert_eq!(printable("abcd", 4), "abcd");
+        assert_eq!(printable("abcd", usize::MAX), "abcd");
     }
 }
