@@ -124,7 +124,7 @@ pub struct FetchConfig {
     pub total_timeout: Span,
     /// Bytes of a body, as received and as decoded; what is longer is cut and marked as truncated.
     pub max_body: ByteSize,
-    /// Bytes of harvests that may wait for the disk before no further request is begun.
+    /// Bytes of large bodies on their way in, and again of harvests that wait for the disk.
     pub bodies_in_flight: ByteSize,
 }
 
@@ -183,6 +183,7 @@ impl Config {
         limits.idle = fetch.idle_timeout.get();
         limits.total = fetch.total_timeout.get();
         limits.body_bytes = fetch.max_body.get();
+        limits.bodies_in_flight = fetch.bodies_in_flight.get();
         limits.idle_per_host = limits.idle_per_host.max(self.crawl.per_host);
         Ok(settings)
     }

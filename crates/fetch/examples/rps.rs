@@ -39,7 +39,7 @@ async fn run(url: CanonicalUrl, requests: usize, at_once: usize) -> Outcome<()> 
     for round in 1..=ROUNDS {
         let (client, request) = (ours.clone(), Request::get(url.clone()));
         let wire = measure(requests, at_once, move || {
-            let (client, request) = (client.clone(), request.clone());
+            let (client, request) = (client.clone(), Request::get(request.url.clone()));
             async move { client.fetch(&request).await.map(|page| page.body.len()).map_err(|f| f.to_string()) }
         })
         .await?;

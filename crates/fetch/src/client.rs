@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     Method, Request, Shared,
+    bodies::{SMALL_BYTES, Share},
     body::Stage,
     connector::{Connector, Wire},
     dial::seconds,
@@ -65,7 +66,7 @@ impl Client {
             let exchange =
                 Rc::new(Exchange::new(request.url.clone(), request.method, fields, fresh, deadline));
             match self.ask(&exchange).await {
-                Ok((status, answer)) => return self.page(&exchange, status, answer, started).await,
+                Ok((status, answer)) => return self.page(request, &exchange, status, answer, started).await,
                 Err(_) if exchange.stale.get() && !fresh => fresh = true,
                 Err(failure) => return Err(failure),
             }
@@ -119,12 +120,13 @@ impl Client {
     /// Reads the body to its end, and makes the page.
     async fn page(
         &self,
+        request: &Request,
         exchange: &Exchange,
         status: u16,
         mut answer: Answer,
         started: Instant,
     ) -> Result<Page, Failure> {
-        let truncated = self.receive(exchange, &mut answer).await?;
+        let truncated = self.receive(request, exchange, &mut answer).await?;
         let Answer { head, body, mut conn, keep } = answer;
         let peer = Some(conn.peer);
         if keep && truncated.is_none() {
@@ -148,11 +150,23 @@ impl Client {
     }
 
     /// Reads until the body is whole, or a limit cuts it.
-    async fn receive(&self, exchange: &Exchange, answer: &mut Answer) -> Result<Option<Truncation>, Failure> {
+    async fn receive(
+        &self,
+        request: &Request,
+        exchange: &Exchange,
+        answer: &mut Answer,
+    ) -> Result<Option<Truncation>, Failure> {
         let idle = self.wire.shared.settings.limits.idle;
         let mut patience = Patience::default();
         let mut heard = exchange.first_byte_at.get().unwrap_or_else(Instant::now);
+        let mut is_small = true;
         loop {
+            if is_small && answer.body.len() as u64 >= SMALL_BYTES {
+                is_small = false;
+                let share = self.share(exchange, answer).await?;
+                request.share.replace(Some(share));
+                heard = Instant::now();
+            }
             match answer.body.stage() {
                 Stage::Whole => return Ok(None),
                 Stage::Cut => return Ok(Some(Truncation::Length)),
@@ -185,6 +199,20 @@ impl Client {
                 return Ok(Some(Truncation::Time));
             }
         }
+    }
+
+    /// Waits for a share of the memory for large bodies, for as much as this one can become.
+    async fn share(&self, exchange: &Exchange, answer: &Answer) -> Result<Share, Failure> {
+        let shared = &self.wire.shared;
+        let bytes = answer
+            .body
+            .missing()
+            .map_or(u64::MAX, |missing| missing.saturating_add(answer.body.len() as u64))
+            .min(shared.settings.limits.body_bytes);
+        let waited = tokio::time::timeout_at(exchange.deadline, shared.bodies.share(bytes)).await;
+        waited.ok().flatten().ok_or_else(|| {
+            Failure::new(FailureKind::Resources, "other large bodies took all the memory there is for them")
+        })
     }
 
     /// One read of body bytes, to their place where nothing needs undoing; the bytes that came off the wire.

@@ -56,6 +56,7 @@ mod idle;
 mod stream;
 mod tls;
 
+mod bodies;
 mod body;
 mod chunked;
 mod framing;

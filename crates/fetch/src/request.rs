@@ -2,10 +2,17 @@
 //!
 //! Owns the fields every request carries and the check that a caller's own fields cannot break the message.
 
+use std::cell::RefCell;
+
 use dragline_model::{CanonicalUrl, Failure, FailureKind};
 
+use crate::bodies::Share;
+
 /// What is asked of a server.
-#[derive(Debug, Clone)]
+///
+/// A large answer's share of the process's memory ([`crate::Limits::bodies_in_flight`]) is held by its request:
+/// keep the request until the body is done with.
+#[derive(Debug)]
 pub struct Request {
     /// The resource.
     pub url: CanonicalUrl,
@@ -14,6 +21,7 @@ pub struct Request {
     /// Fields beside the usual ones, or in their place (`User-Agent`, `Accept`, `Accept-Encoding`). `Host`
     /// and the fields that frame a message are the wire's own and are refused here.
     pub headers: Vec<(String, String)>,
+    pub(crate) share: RefCell<Option<Share>>,
 }
 
 /// The methods a crawler needs; both are safe and idempotent (RFC 9110 §9.2).
@@ -28,7 +36,14 @@ pub enum Method {
 impl Request {
     /// A GET with the usual fields.
     pub fn get(url: CanonicalUrl) -> Self {
-        Self { url, method: Method::Get, headers: Vec::new() }
+        Self { url, method: Method::Get, headers: Vec::new(), share: RefCell::new(None) }
+    }
+
+    /// The same with another method.
+    #[must_use]
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Largest body in bytes as received, chunking undone. What is longer is cut there.
     pub body_bytes: u64,
+    /// Bytes of large bodies (over 256 KiB) in the whole process; past it a body waits on the wire for its turn.
+    /// Not below `body_bytes`.
+    pub bodies_in_flight: u64,
     /// How long a connection is kept for the next request. Many servers close at 15 s or later.
     pub keep_idle: Duration,
     /// Connections kept for one host; not below the requests that go to a host at once, or they are opened
@@ -72,6 +75,7 @@ impl Default for Limits {
             total: Duration::from_secs(120),
             head_bytes: 128 << 10,
             body_bytes: 16 << 20,
+            bodies_in_flight: 64 << 20,
             keep_idle: Duration::from_secs(15),
             idle_per_host: 32,
             connections: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 
-use crate::{Override, Settings, SettingsError, guard::Guard, request::is_field_value, tls};
+use crate::{Override, Settings, SettingsError, bodies::Bodies, guard::Guard, request::is_field_value, tls};
 
 /// Open files that are left to everybody else: store, log, control, names' look-ups.
 const FILES_LEFT: usize = 128;
@@ -28,6 +28,7 @@ pub(crate) struct Inner {
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) connections: usize,
+    pub(crate) bodies: Bodies,
 }
 
 impl Shared {
@@ -44,6 +45,7 @@ impl Shared {
             tls,
             permits: Arc::new(Semaphore::new(connections)),
             connections,
+            bodies: Bodies::new(settings.limits.bodies_in_flight.max(settings.limits.body_bytes)),
             settings,
         })))
     }

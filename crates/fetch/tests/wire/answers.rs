@@ -247,8 +247,7 @@ fn head_asks_for_the_head_only() {
             keep("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
         });
         let client = client(loopback());
-        let request =
-            Request { method: Method::Head, ..Request::get(CanonicalUrl::parse(&server.url("/")).unwrap()) };
+        let request = Request::get(CanonicalUrl::parse(&server.url("/")).unwrap()).method(Method::Head);
         for _ in 0..2 {
             assert_eq!(told(&client.fetch(&request).await), "200 whole \"\"");
         }
