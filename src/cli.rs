@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
         // Whoever reads our output has seen enough (`| head`).
         Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(trouble) => {
-            screen::say(&format!("dragline: {trouble}"));
+            screen::say(&format!("dragline: {}", text::printable(&trouble.to_string(), usize::MAX)));
             ExitCode::from(trouble.code())
         }
     }

@@ -15,6 +15,11 @@ use std::{fmt, path::PathBuf};
 use dragline_fetch::Settings;
 use serde::{Deserialize, Serialize};
 
+/// Fetcher threads at most.
+const FETCHERS_MAX: usize = 1024;
+/// The longest time that can be set: longer ones are slips, and clocks do not reach them.
+const SPAN_MAX: std::time::Duration = std::time::Duration::from_secs(366 * 86_400);
+
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -195,10 +200,31 @@ impl Config {
             ("crawl.concurrency", self.crawl.concurrency as u64),
             ("crawl.max_pages", self.crawl.max_pages.unwrap_or(1)),
             ("fetch.max_body", self.fetch.max_body.get()),
+            ("fetch.bodies_in_flight", self.fetch.bodies_in_flight.get()),
         ];
         for (key, value) in at_least_one {
             if value == 0 {
                 return Err(ConfigError::value(key, "0", "must be at least 1"));
+            }
+        }
+        if self.crawl.fetchers > FETCHERS_MAX {
+            let why = format!("must be at most {FETCHERS_MAX}: each is a thread");
+            return Err(ConfigError::value("crawl.fetchers", &self.crawl.fetchers.to_string(), &why));
+        }
+        let (crawl, fetch) = (&self.crawl, &self.fetch);
+        for (key, span) in [
+            ("crawl.max_time", crawl.max_time.unwrap_or(Span::from_secs(0))),
+            ("crawl.delay", crawl.delay),
+            ("crawl.retry_wait", crawl.retry_wait),
+            ("crawl.drain_limit", crawl.drain_limit),
+            ("fetch.connect_timeout", fetch.connect_timeout),
+            ("fetch.tls_timeout", fetch.tls_timeout),
+            ("fetch.head_timeout", fetch.head_timeout),
+            ("fetch.idle_timeout", fetch.idle_timeout),
+            ("fetch.total_timeout", fetch.total_timeout),
+        ] {
+            if span.get() > SPAN_MAX {
+                return Err(ConfigError::value(key, &span.to_string(), "must be at most a year"));
             }
         }
         if self.user_agent.trim().is_empty() || self.user_agent.chars().any(|c| !(' '..='~').contains(&c)) {

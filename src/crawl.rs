@@ -131,6 +131,18 @@ impl Crawl {
         self
     }
 
+    /// Drains the crawl after this long.
+    pub fn max_time(mut self, time: Duration) -> Self {
+        self.config.crawl.max_time = Some(time.into());
+        self
+    }
+
+    /// Requests out at a time in all.
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.config.crawl.concurrency = requests;
+        self
+    }
+
     /// Follows links at most this far from a seed.
     pub fn max_depth(mut self, depth: u16) -> Self {
         self.config.crawl.max_depth = Some(depth);
@@ -157,6 +169,7 @@ impl Crawl {
 
     /// Starts the crawl on threads of its own.
     pub fn start(self) -> Result<Running, CrawlError> {
+        self.config.check()?;
         let seeds = parse_seeds(&self.seeds)?;
         let crawl = &self.config.crawl;
         let fetch =

@@ -41,7 +41,7 @@ pub use dragline_storage as storage;
 pub use dragline_model as model;
 
 pub use dragline_actors::{Snapshot, StopReason};
-pub use dragline_frontier::ScopeKind;
+pub use dragline_frontier::{Counts, ScopeKind};
 
 /// Opens the store of a crawl to ask it; it must exist, and no crawl may be running on it.
 pub fn open(dir: impl AsRef<std::path::Path>) -> Result<storage::Store, storage::StoreError> {

@@ -46,12 +46,12 @@ impl Report {
     pub(crate) fn new(end: &End, elapsed: Duration) -> Self {
         let snapshot = &end.snapshot;
         let counts = &snapshot.counts;
-        let pages = counts.pages - snapshot.pages_before;
+        let pages = snapshot.pages();
         let elapsed_s = elapsed.as_secs_f64();
         let reason = end.reason.to_string();
         Self {
             pages,
-            responses: counts.responses - snapshot.responses_before,
+            responses: snapshot.responses(),
             failures: counts.failures.iter().map(|(kind, n)| (kind.to_string(), *n)).collect(),
             requests: counts.requests,
             bytes: snapshot.bytes,

@@ -34,6 +34,9 @@ fn refused(args: &[&str], code: i32, words: &[&str]) {
     let output = dragline(args);
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
+    if message.starts_with("dragline: ") {
+        assert_eq!(message.lines().count(), 1, "{args:?} says {message:?}");
+    }
     for word in words {
         assert!(message.contains(word), "{args:?} says {message:?}, without {word:?}");
     }
@@ -52,6 +55,13 @@ fn bad_input_is_refused_in_words() {
     refused(&["crawl", "http://a/", "--delay", "2"], 2, &["crawl.delay", "--delay", "500ms"]);
     refused(&["crawl", "http://a/", "--per-host", "0"], 2, &["crawl.per_host", "at least 1"]);
     refused(&["crawl", "http://a/", "--per-host", "1.5"], 2, &["--per-host"]);
+    refused(&["crawl", "http://a/", "--delay", "300000000000years"], 2, &["crawl.delay"]);
+    refused(&["crawl", "http://a/", "--delay", "20years"], 2, &["crawl.delay", "a year"]);
+    refused(
+        &["crawl", "http://a/", "--set", "crawl.fetchers=1000000"],
+        2,
+        &["crawl.fetchers", "at most 1024"],
+    );
     refused(&["crawl", "http://a/", "--scope", "planet"], 2, &["crawl.scope", "planet", "domain"]);
     refused(&["crawl", "http://a/", "--max-depth", "99999999"], 2, &["crawl.max_depth", "--max-depth"]);
     refused(&["crawl", "http://a/", "--set", "crawl.delai=1s"], 2, &["crawl.delai", "crawl.delay"]);
@@ -142,7 +152,7 @@ fn a_crawl_and_what_can_be_asked_of_it() {
     // Again: nothing is left.
     let output = crawl(&[]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(stderr(&output).contains("everything was fetched by an earlier run"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("an earlier run has asked for everything"), "{}", stderr(&output));
 
     let lines = |args: &[&str]| -> Vec<Value> {
         let output = dragline(&[args, &["--store", store_text]].concat());
@@ -208,6 +218,17 @@ fn nothing_fetched_is_exit_code_3() {
     let output = dragline(&["crawl", "http://127.0.0.1:9/", "--store", store.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(stderr(&output).contains("--allow-net"), "{}", stderr(&output));
+
+    // The advice is followed, and acts: the address is asked now (and nobody listens on that port).
+    let web = WebSpec { hosts: 1, pages_per_host: 3, ..WebSpec::default() }.start().unwrap();
+    let seed = format!("http://{}/", web.addr());
+    let crawl = |more: &[&str]| {
+        dragline(&[&["crawl", &seed, "--delay", "0s", "--store", store.to_str().unwrap()], more].concat())
+    };
+    assert_eq!(crawl(&[]).status.code(), Some(3));
+    assert_eq!(crawl(&[]).status.code(), Some(3), "nothing has changed");
+    let output = crawl(&["--allow-net", "127.0.0.0/8", "-q"]);
+    assert_eq!((output.status.code(), web.requests()), (Some(0), 1), "{}", stderr(&output));
 }
 
 #[test]

@@ -219,3 +219,66 @@ fn what_is_out_bounds_what_is_asked() {
     gate.open();
     assert_eq!(running.wait().responses, 30);
 }
+
+#[test]
+fn a_crawl_with_hardly_any_memory_for_harvests_ends() {
+    let web = WebSpec { hosts: 2, pages_per_host: 60, ..WebSpec::default() }.start().unwrap();
+    for round in 0..5 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = quick_config(&web, dir.path());
+        config.fetch.bodies_in_flight = "4KiB".parse().unwrap();
+        let running = Crawl::new(web.seeds()).config(config).start().unwrap();
+        assert!(
+            running.wait_timeout(Duration::from_secs(60)),
+            "round {round} hangs: {:?}",
+            running.snapshot().counts
+        );
+        assert_eq!(running.wait().pages, 120);
+    }
+}
+
+#[test]
+fn a_pause_holds_and_a_resume_goes_on() {
+    let web = WebSpec { hosts: 1, pages_per_host: 40, ..WebSpec::default() }.start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let running = quick_crawl(&web, dir.path()).start().unwrap();
+    // Before its coordinator can have begun.
+    running.pause();
+    assert!(!running.wait_timeout(Duration::from_millis(200)), "a paused crawl does not end");
+    assert_eq!(web.requests(), 0);
+    running.resume();
+    assert_eq!(running.wait().pages, 40);
+}
+
+#[test]
+fn a_time_budget_drains() {
+    let web = WebSpec { hosts: 1, pages_per_host: 400, ..WebSpec::default() }.start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = quick_config(&web, dir.path());
+    let report = Crawl::new(web.seeds())
+        .config(config)
+        .per_host(1)
+        .delay(Duration::from_millis(20))
+        .max_time(Duration::from_millis(300))
+        .run()
+        .unwrap();
+    assert_eq!(report.stopped_because, "max_time");
+    assert!(report.queued > 0 && report.pages > 0, "{report:?}");
+}
+
+#[test]
+fn a_drain_does_not_wait_for_ever() {
+    let gate = Gate::new();
+    let web = WebSpec { hosts: 1, pages_per_host: 1, ..WebSpec::default() }.start().unwrap();
+    web.script(&web.host(0), "*", Script::new([Step::Wait(gate.clone())]));
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = quick_config(&web, dir.path());
+    config.fetch.head_timeout = Duration::from_secs(600).into();
+    config.crawl.drain_limit = Duration::from_millis(100).into();
+    let running = Crawl::new(web.seeds()).config(config).start().unwrap();
+    gate.reached_blocking(1);
+    running.drain();
+    let report = running.wait();
+    assert_eq!((report.stopped_because.as_str(), report.queued), ("interrupted", 1));
+    gate.open();
+}

@@ -35,6 +35,13 @@ fn crawl_through(place: &'static str, gaps: &[u64]) -> Report {
     assert_eq!(fault::disarm(), 0, "all of the faults at {place} happened");
     assert_eq!(report.stopped_because, "finished", "{:?}", report.detail);
     assert_true(&web, dir.path());
+    assert!(
+        report.pages >= 600 && report.pages <= report.requests,
+        "{} of {}",
+        report.pages,
+        report.requests
+    );
+    assert_eq!((report.queued, report.hosts), (0, 3));
     report
 }
 
@@ -61,7 +68,7 @@ fn storage_dies_after_a_commit_before_anybody_knows() {
     let _alone = alone();
     let report = crawl_through(fault::STORAGE_AFTER, &[3, 10, 0, 25]);
     assert_eq!(deaths(&report, "storage"), 4);
-    assert_eq!(report.requests, 600, "fetchers offered again what they held: nothing was fetched twice");
+    assert_eq!((report.requests, report.pages), (600, 600), "fetchers offered again what they held");
 }
 
 #[test]
@@ -69,6 +76,27 @@ fn the_coordinator_dies() {
     let _alone = alone();
     let report = crawl_through(fault::COORDINATOR_SETTLE, &[4, 30]);
     assert_eq!(deaths(&report, "coordinator"), 2);
+}
+
+#[test]
+fn the_figures_survive_the_coordinator_on_a_resumed_store() {
+    let _alone = alone();
+    let web = web();
+    let dir = tempfile::tempdir().unwrap();
+    quick_crawl(&web, dir.path()).max_pages(300).run().unwrap();
+    fault::arm(fault::COORDINATOR_SETTLE, &[10]);
+    let running = quick_crawl(&web, dir.path()).start().unwrap();
+    while !running.wait_timeout(Duration::from_millis(1)) {
+        let snapshot = running.snapshot();
+        assert!(snapshot.pages() <= 300, "{} pages of this run", snapshot.pages());
+    }
+    let report = running.wait();
+    assert_eq!(fault::disarm(), 0);
+    assert_eq!(
+        (report.pages, report.pages_in_store, report.stopped_because.as_str()),
+        (300, 600, "finished")
+    );
+    assert_true(&web, dir.path());
 }
 
 #[test]

@@ -246,8 +246,19 @@ pub(super) struct DemoArgs {
 }
 
 impl Args {
+    /// `--store` was given.
+    pub(super) fn names_store(&self) -> bool {
+        self.shared.store.is_some()
+    }
+
     /// The configuration: defaults, file, environment, flags.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
+        for (key, path) in [("store", &self.shared.store), ("ca_file", &self.shared.ca_file)] {
+            if let Some(path) = path.as_ref().filter(|path| path.to_str().is_none()) {
+                let why = "is not UTF-8; paths in a configuration have to be";
+                return Err(ConfigError::value(key, &path.to_string_lossy(), why));
+            }
+        }
         let mut layers = Layers::new();
         if let Some(file) = &self.shared.config {
             layers.file(file)?;

@@ -25,12 +25,16 @@ pub(super) fn url(command: &UrlArgs) -> Result<u8, Trouble> {
             if line.trim().is_empty() {
                 continue;
             }
-            let question: Question = serde_json::from_str(&line).map_err(|error| {
-                Trouble::Usage(format!(
-                    "line {}: {error}; a line looks like {{\"url\":\"…\",\"base\":\"…\"}}",
-                    number + 1
-                ))
-            })?;
+            let question: Question = match serde_json::from_str(&line) {
+                Ok(question) => question,
+                Err(error) => {
+                    let number = number + 1;
+                    let error =
+                        format!("line {number}: {error}; it looks like {{\"url\":\"…\",\"base\":\"…\"}}");
+                    writeln!(out, "{}", json!({ "error": error }))?;
+                    continue;
+                }
+            };
             let base = question.base.or_else(|| command.base.clone());
             let answer = match canonical(&question.url, base.as_deref()) {
                 Ok(url) => json!({"url": question.url, "base": base, "canonical": url}),
@@ -55,7 +59,6 @@ pub(super) fn url(command: &UrlArgs) -> Result<u8, Trouble> {
 
 fn canonical(text: &str, base: Option<&str>) -> Result<CanonicalUrl, UrlError> {
     match base {
-        // A base may be any URL; what it resolves to must be one that can be crawled.
         Some(base) => CanonicalUrl::parse(base)?.join(text),
         None => CanonicalUrl::parse(text),
     }

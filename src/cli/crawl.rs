@@ -41,7 +41,8 @@ pub(super) fn run(command: &CrawlArgs, args: &Args) -> Result<u8, Trouble> {
         }
     }
     if let Some(path) = &command.report {
-        let json = serde_json::to_vec_pretty(&report).map_err(std::io::Error::from)?;
+        let mut json = serde_json::to_vec_pretty(&report).map_err(std::io::Error::from)?;
+        json.push(b'\n');
         write_file(path, &json)?;
     }
     Ok(exit_code(&report))
@@ -79,7 +80,7 @@ pub(super) fn exit_code(report: &Report) -> u8 {
     match report.stopped_because.as_str() {
         "store" | "gave_up" => 1,
         "interrupted" => INTERRUPTED,
-        _ if report.responses_in_store == 0 && report.failed() > 0 => NOTHING,
+        _ if report.responses_in_store == 0 => NOTHING,
         _ => 0,
     }
 }
@@ -87,18 +88,23 @@ pub(super) fn exit_code(report: &Report) -> u8 {
 /// What to do about a crawl that brought nothing.
 fn hint(report: &Report) -> Option<String> {
     let only = |kind: &str| report.failures.len() == 1 && report.failures.contains_key(kind);
-    if report.responses_in_store == 0 && report.failed() > 0 {
+    if report.responses_in_store == 0 && report.stopped_because != "interrupted" {
         return Some(if only("refused") {
-            "every address is private; --allow-net lifts the guard for a range (--failures tells which)"
+            "every address is private: --allow-net lifts the guard for a range; \
+             `dragline query --failures --jsonl` tells which"
                 .into()
         } else {
-            "nothing could be fetched; `dragline query --failures` tells why".into()
+            "nothing could be fetched; `dragline query --failures --jsonl` tells why; \
+             another --store begins anew"
+                .into()
         });
     }
     match report.stopped_because.as_str() {
-        "finished" if report.requests == 0 => {
-            Some("everything was fetched by an earlier run; another --store begins anew".into())
-        }
+        "finished" if report.requests == 0 => Some(
+            "an earlier run has asked for everything (`dragline query --failures` lists what failed); \
+             another --store begins anew"
+                .into(),
+        ),
         "max_pages" if report.requests == 0 => {
             Some("the store holds that many pages already; raise --max-pages to go on".into())
         }

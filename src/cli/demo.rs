@@ -2,7 +2,10 @@
 //!
 //! Owns the first minute of a newcomer: nothing but this program is needed.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use dragline_fakeweb::{Faults, Web, WebSpec};
 
@@ -19,8 +22,9 @@ pub(super) fn run(command: &DemoArgs, args: &Args) -> Result<u8, Trouble> {
     let web =
         spec(command).start().map_err(|error| Trouble::File { path: "the demo's web".into(), error })?;
     let mut config = args.config()?;
-    // A store of its own in a new place: the demo must never mix with a crawl.
-    config.store = std::env::temp_dir().join(format!("dragline-demo-{}", std::process::id()));
+    if !args.names_store() {
+        config.store = new_place();
+    }
     config.resolve.push(web.resolve_rule());
     config.crawl.delay = Duration::from_millis(20).into();
     config.crawl.per_host = 2;
@@ -43,6 +47,13 @@ pub(super) fn run(command: &DemoArgs, args: &Args) -> Result<u8, Trouble> {
         what_next(&web, &store);
     }
     Ok(exit_code(&report))
+}
+
+/// A place that nothing was in before: the demo must not mix with a crawl.
+fn new_place() -> PathBuf {
+    let name = |n: u64| std::env::temp_dir().join(format!("dragline-demo-{n}"));
+    let first = u64::from(std::process::id());
+    (first..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(first))
 }
 
 fn spec(command: &DemoArgs) -> WebSpec {

@@ -45,7 +45,7 @@ impl Watch {
         if self.quiet {
             return;
         }
-        let done = snapshot.counts.responses - snapshot.responses_before;
+        let done = snapshot.responses();
         self.samples.push_back((now, done));
         if self.samples.len() > RATE_SAMPLES {
             self.samples.pop_front();
@@ -56,13 +56,14 @@ impl Watch {
             self.logged = now;
             let counts = &snapshot.counts;
             tracing::info!(
-                pages = counts.pages - snapshot.pages_before,
+                pages = snapshot.pages(),
                 rate = format!("{:.1}/s", self.rate()),
                 bytes = snapshot.bytes,
                 queued = counts.queued,
                 in_flight = counts.in_flight,
                 hosts = counts.hosts,
                 failed = counts.failures.values().sum::<u64>(),
+                next_in_s = resting(snapshot, now).map(|wait| wait.as_secs()),
                 "crawling"
             );
         }
@@ -77,7 +78,7 @@ impl Watch {
             if screen::is_colourful() { format!("\x1b[{code}m{text}\x1b[0m") } else { text }
         };
         let mut parts = vec![
-            paint("1;32", counted(counts.pages - snapshot.pages_before, "page")),
+            paint("1;32", counted(snapshot.pages(), "page")),
             format!("{}/s", grouped(self.rate().round() as u64)),
             size(snapshot.bytes),
             format!("{} queued", grouped(counts.queued as u64)),
@@ -89,6 +90,9 @@ impl Watch {
         }
         if failed > 0 {
             parts.push(paint("31", format!("{} failed", grouped(failed))));
+        }
+        if let Some(wait) = resting(snapshot, now) {
+            parts.push(paint("33", format!("all hosts rest, {} to go", clock(wait))));
         }
         parts.push(clock(now - self.begun));
         let mood = if snapshot.draining { paint("33", "draining ".into()) } else { String::new() };
@@ -103,11 +107,18 @@ impl Watch {
     fn rate(&self) -> f64 {
         match (self.samples.front(), self.samples.back()) {
             (Some((from, before)), Some((to, after))) if to > from => {
-                (after - before) as f64 / (*to - *from).as_secs_f64()
+                after.saturating_sub(*before) as f64 / (*to - *from).as_secs_f64()
             }
             _ => 0.0,
         }
     }
+}
+
+/// How long every host with something to ask for rests yet, where that is worth a word.
+fn resting(snapshot: &Snapshot, now: Instant) -> Option<Duration> {
+    let idle = snapshot.counts.in_flight == 0 && snapshot.counts.queued > 0;
+    let wait = snapshot.next_turn?.saturating_duration_since(now);
+    (idle && wait > Duration::from_secs(2)).then_some(wait)
 }
 
 /// The final summary, for people.
@@ -143,7 +154,7 @@ pub(super) fn summary(report: &Report, store: &std::path::Path) -> String {
         lines.push(format!("{} not asked for yet", counted(report.queued as u64, "URL")));
     }
     let store = printable(&store.display().to_string(), 500);
-    lines.push(match report.responses_in_store - report.responses {
+    lines.push(match report.responses_in_store.saturating_sub(report.responses) {
         0 => format!("kept in {store}"),
         earlier => format!("kept in {store}, with {} of earlier runs", counted(earlier, "response")),
     });

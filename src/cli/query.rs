@@ -96,7 +96,10 @@ fn status_range(text: &str) -> Result<RangeInclusive<u16>, Trouble> {
         return Ok(class..=class + 99);
     }
     match text.split_once('-') {
-        Some((from, to)) => Ok(number(from)?..=number(to)?),
+        Some((from, to)) => {
+            let range = number(from)?..=number(to)?;
+            if range.is_empty() { Err(wrong()) } else { Ok(range) }
+        }
         None => number(text).map(|n| n..=n),
     }
 }
@@ -148,6 +151,7 @@ mod tests {
             ("200-299", Some(200..=299)),
             ("", None),
             ("xx", None),
+            ("300-200", None),
             ("40", None),
             ("2xx-", None),
             ("1000", None),

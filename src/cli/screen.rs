@@ -55,7 +55,8 @@ pub(super) fn say(line: &str) {
 /// Draws the status line anew.
 pub(super) fn status(line: String) {
     let mut status = lock();
-    let _ = write!(io::stderr(), "\r\x1b[2K{line}");
+    // Without wrapping, so that a line longer than the screen is cut and can be cleared.
+    let _ = write!(io::stderr(), "\r\x1b[2K\x1b[?7l{line}\x1b[?7h");
     *status = line;
 }
 
@@ -105,7 +106,7 @@ impl Write for Above {
 impl Drop for Above {
     fn drop(&mut self) {
         if !self.status.is_empty() {
-            let _ = write!(io::stderr(), "{}", self.status);
+            let _ = write!(io::stderr(), "\x1b[?7l{}\x1b[?7h", self.status);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `dragline show`: one stored response.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use super::{
     Trouble,
@@ -34,12 +34,21 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
     };
     if command.json {
         writeln!(out, "{}", line(&record))?;
-    } else if record.status.is_none() {
+    } else if let Some(error) = &record.error {
+        if command.headers || command.body || command.raw || command.links {
+            return Err(Trouble::Usage(format!("{url} brought no response: {error}")));
+        }
         overview(&mut out, &record, None)?;
     } else {
         let payload = store.payload(&record)?;
         if command.headers {
-            out.write_all(payload.head.as_bytes())?;
+            if out.is_terminal() {
+                head_lines(&payload.head)
+                    .iter()
+                    .try_for_each(|line| writeln!(out, "{}", printable(line, usize::MAX)))?;
+            } else {
+                out.write_all(payload.head.as_bytes())?;
+            }
         } else if command.raw {
             out.write_all(&payload.body)?;
         } else if command.body {

@@ -136,7 +136,7 @@ mod tests {
             ("1m 30s", Some(90_000)),
             ("2", None),
             ("-1s", None),
-            ("1.5s", None),
+            ("1.5s", Some(1_500)),
             ("soon", None),
         ] {
             let got = text.parse::<Span>().ok().map(|span| span.get().as_millis());

@@ -4,10 +4,10 @@
 //! every visit that is out. A coordinator begins each of its lives by asking storage what is left to do, so
 //! its death loses nothing.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use actix::prelude::*;
-use dragline_frontier::{Frontier, Verdict};
+use dragline_frontier::{Counts, Frontier, Scope, Verdict};
 use dragline_model::{Link, Receipt, Settled, VisitId};
 
 use crate::{
@@ -19,9 +19,6 @@ use crate::{
     },
     ring::{Control, Lines, StopReason},
 };
-
-/// How often the coordinator shows that it moves.
-const BEAT_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What the coordinator grants now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +34,9 @@ enum Mode {
 /// See the module's documentation.
 pub(crate) struct Coordinator {
     frontier: Frontier,
+    scope: Arc<Scope>,
     slots_per_fetcher: usize,
-    seeds: Vec<Link>,
+    control: Control,
     lines: Lines,
     progress: Progress,
     lifeline: Lifeline,
@@ -55,21 +53,21 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     pub(crate) fn new(
         frontier: Frontier,
+        scope: Arc<Scope>,
         slots_per_fetcher: usize,
-        seeds: Vec<Link>,
         control: Control,
         lifeline: Lifeline,
     ) -> Self {
-        let mode = control.draining().map_or(Mode::Granting, |reason| Mode::Draining(reason.clone()));
         Self {
             kept: vec![Vec::new(); control.lines.fetchers.len()],
             frontier,
+            scope,
             slots_per_fetcher,
-            seeds,
-            lines: control.lines,
-            progress: control.progress,
+            lines: control.lines.clone(),
+            progress: control.progress.clone(),
+            control,
             lifeline,
-            mode,
+            mode: Mode::Granting,
             recalled: false,
             sowing: 0,
             wake: None,
@@ -81,14 +79,16 @@ impl Coordinator {
         self.lines.sow.send(Sow(seeds));
     }
 
-    /// Grants what can be granted, sees whether the crawl is over, and sets the alarm for the next turn.
+    /// Once storage has said what is left to do: grants what can be granted, sees whether the crawl is over, and sets the alarm for the next turn.
     fn turn(&mut self, ctx: &mut Context<Self>) {
-        if self.recalled && self.mode == Mode::Granting {
-            self.grant();
+        if !self.recalled {
+            return;
         }
+        self.grant();
         let counts = self.frontier.counts();
         self.progress.update(|s| {
             s.draining = matches!(self.mode, Mode::Draining(_));
+            s.next_turn = self.frontier.next_wake();
             s.counts = counts;
         });
         match self.stop_reason() {
@@ -99,12 +99,15 @@ impl Coordinator {
 
     fn grant(&mut self) {
         let mut visits: Vec<Vec<_>> = vec![Vec::new(); self.kept.len()];
-        for grant in self.frontier.grant(Instant::now()) {
-            visits[grant.fetcher].push(grant.visit);
+        if self.mode == Mode::Granting {
+            for grant in self.frontier.grant(Instant::now()) {
+                visits[grant.fetcher].push(grant.visit);
+            }
         }
         for (fetcher, visits) in visits.into_iter().enumerate() {
-            if !visits.is_empty() {
-                let kept = std::mem::take(&mut self.kept[fetcher]);
+            let kept = std::mem::take(&mut self.kept[fetcher]);
+            // What is kept is told in any case: a visit of that fetcher may be waiting for the room.
+            if !visits.is_empty() || !kept.is_empty() {
                 self.lines.fetchers[fetcher].send(Fetch { visits, kept });
             }
         }
@@ -113,8 +116,9 @@ impl Coordinator {
     fn stop_reason(&self) -> Option<StopReason> {
         let home = self.frontier.in_flight() == 0;
         match &self.mode {
-            Mode::Draining(reason) => home.then(|| reason.clone()),
-            _ if !self.recalled || self.sowing > 0 || !home => None,
+            _ if !home => None,
+            Mode::Draining(reason) => Some(reason.clone()),
+            _ if self.sowing > 0 => None,
             _ if self.frontier.is_finished() => Some(StopReason::Finished),
             _ if self.frontier.is_budget_spent() => Some(StopReason::PageBudget),
             _ => None,
@@ -149,7 +153,10 @@ impl Coordinator {
             Settled::Failure(_) => 0,
         };
         let fetcher = self.frontier.fetcher_of(receipt.visit);
-        let verdict = self.frontier.settle(receipt.visit, &receipt.settled, now);
+        let verdict = self.frontier.settle(receipt.visit, &receipt.url, &receipt.settled, now);
+        if verdict == Verdict::Twice {
+            return;
+        }
         if let Some(fetcher) = fetcher {
             self.kept[fetcher].push(receipt.visit);
         }
@@ -171,9 +178,14 @@ impl Coordinator {
 impl Actor for Coordinator {
     type Context = Context<Self>;
 
-    fn started(&mut self, ctx: &mut Self::Context) {
+    fn started(&mut self, _: &mut Self::Context) {
         self.lifeline.tie();
-        ctx.run_interval(BEAT_EVERY, |me, _| me.lifeline.beat());
+        // Now that the lines lead here: whatever was wished before is read, whatever is wished later arrives.
+        self.mode = match (self.control.draining(), self.control.is_paused()) {
+            (Some(reason), _) => Mode::Draining(reason.clone()),
+            (None, true) => Mode::Paused,
+            (None, false) => Mode::Granting,
+        };
         self.lines.recall.send(Recall);
     }
 }
@@ -182,18 +194,25 @@ impl Handler<Recalled> for Coordinator {
     type Result = ();
 
     fn handle(&mut self, Recalled { pending, restored }: Recalled, ctx: &mut Self::Context) {
-        self.recalled = true;
-        self.frontier.restore_counts(restored.pages, restored.responses);
-        self.progress.update(|s| {
-            s.pages_before = restored.pages;
-            s.responses_before = restored.responses;
-            s.resumed = pending.len() as u64;
-        });
-        for url in pending {
-            self.frontier.admit(url.link, url.via, url.attempts);
+        if std::mem::replace(&mut self.recalled, true) {
+            return;
         }
-        let seeds = std::mem::take(&mut self.seeds);
-        self.sow(seeds);
+        let (pages, responses) = (restored.pages, restored.responses);
+        self.progress.update(|s| s.begin(pages, responses, pending.len() as u64));
+        // What only an earlier life of this run knows, it has published.
+        let published = self.progress.snapshot().counts;
+        self.frontier.resume(Counts { pages, responses, ..published }, Instant::now());
+        let waiting = pending.len();
+        for url in pending {
+            if self.scope.admits_waiting(&url.link.url, url.link.depth, url.via.as_ref()) {
+                self.frontier.admit(url.link, url.via, url.attempts);
+            }
+        }
+        let left = waiting - self.frontier.counts().queued;
+        if left > 0 {
+            tracing::warn!(urls = left, "waiting in the store, but outside of this run's scope or depth");
+        }
+        self.sow(self.control.seeds());
         self.turn(ctx);
     }
 }
@@ -202,11 +221,10 @@ impl Handler<Admit> for Coordinator {
     type Result = ();
 
     fn handle(&mut self, Admit(seeds): Admit, ctx: &mut Self::Context) {
+        // Before the recall they are sown with all the others.
         if self.recalled {
             self.sow(seeds);
             self.turn(ctx);
-        } else {
-            self.seeds.extend(seeds);
         }
     }
 }
@@ -215,6 +233,10 @@ impl Handler<Sown> for Coordinator {
     type Result = ();
 
     fn handle(&mut self, Sown(links): Sown, ctx: &mut Self::Context) {
+        if !self.recalled {
+            // They are in the answer to `Recall`.
+            return;
+        }
         self.sowing = self.sowing.saturating_sub(1);
         for link in links {
             self.frontier.admit(link, None, 0);
@@ -263,9 +285,12 @@ impl Handler<FetcherLost> for Coordinator {
 impl Handler<StorageUp> for Coordinator {
     type Result = ();
 
-    /// A question to the storage that died will not be answered: a new life asks it again.
+    /// A question to the storage that died may not be answered. `Recall` can be asked again; whether seeds were
+    /// committed only a new life can learn.
     fn handle(&mut self, _: StorageUp, ctx: &mut Self::Context) {
-        if !self.recalled || self.sowing > 0 {
+        if !self.recalled {
+            self.lines.recall.send(Recall);
+        } else if self.sowing > 0 {
             ctx.terminate();
         }
     }

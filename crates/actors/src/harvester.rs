@@ -84,12 +84,20 @@ impl Harvester {
         }
         let coding = page.head.field_str("content-encoding");
         let decoded = dragline_coding::decode(coding, page.body.clone(), self.rules.decoded_bytes_max);
+        let is_readable = decoded.is_ok();
         let (body, error) = match decoded {
+            Ok(decoded) if decoded.truncated => {
+                let cut = format!(
+                    "the decoded body is cut after {} bytes; links behind are missing",
+                    decoded.bytes.len()
+                );
+                (decoded.bytes, Some(cut))
+            }
             Ok(decoded) => (decoded.bytes, None),
             Err(error) => (page.body.clone(), Some(error.to_string())),
         };
         let decoded_bytes = body.len() as u64;
-        let wants_links = error.is_none()
+        let wants_links = is_readable
             && (200..300).contains(&page.status)
             && self.rules.scope.admits_depth(visit.depth)
             && extract::is_html(page.head.field_str("content-type"), &body);
@@ -101,7 +109,7 @@ impl Harvester {
             self.links(visit, page, &body)
         }));
         match looked {
-            Ok(found) => Found { decoded_bytes, ..found },
+            Ok(found) => Found { decoded_bytes, error, ..found },
             Err(_) => Found { decoded_bytes, error: panics::take_last(), ..Found::default() },
         }
     }
@@ -137,13 +145,18 @@ impl Harvester {
             }
         };
         if visit.hops >= self.rules.redirects_max {
-            let error = Some(format!("redirect number {} is not followed", visit.hops + 1));
+            let error = Some(format!("redirect number {} is not followed", u16::from(visit.hops) + 1));
             return Found { decoded_bytes, error, ..Found::default() };
         }
         let mut found = Found { decoded_bytes, ..Found::default() };
         if self.rules.scope.admits_redirect(&visit.url, visit.depth, &target) {
             let fingerprint = Fingerprint::of(&target);
-            found.links.push(Link { url: target, fingerprint, depth: visit.depth, hops: visit.hops + 1 });
+            found.links.push(Link {
+                url: target,
+                fingerprint,
+                depth: visit.depth,
+                hops: visit.hops.saturating_add(1),
+            });
         }
         found
     }

@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use dragline_frontier::Counts;
@@ -30,12 +31,35 @@ pub struct Snapshot {
     pub resumed: u64,
     /// The sequence number of the last commit.
     pub seq: u64,
-    /// The URL of the last response or failure, for a person to see that it moves.
+    /// The words of the last failure.
     pub last_failure: Option<String>,
     /// Deaths of actors, by name.
     pub deaths: BTreeMap<String, u64>,
     /// No more visits are granted.
     pub draining: bool,
+    /// When the next host that waits (for its delay, or for the rest it asked for) has its turn.
+    pub next_turn: Option<Instant>,
+    begun: bool,
+}
+
+impl Snapshot {
+    /// Responses of status 2xx in this run.
+    pub fn pages(&self) -> u64 {
+        self.counts.pages.saturating_sub(self.pages_before)
+    }
+
+    /// Responses of any status in this run.
+    pub fn responses(&self) -> u64 {
+        self.counts.responses.saturating_sub(self.responses_before)
+    }
+
+    /// Notes what the run begins with. Only its first coordinator knows that: to a later one the run's own pages
+    /// are in the store too.
+    pub(crate) fn begin(&mut self, pages: u64, responses: u64, waiting: u64) {
+        if !std::mem::replace(&mut self.begun, true) {
+            (self.pages_before, self.responses_before, self.resumed) = (pages, responses, waiting);
+        }
+    }
 }
 
 impl Progress {

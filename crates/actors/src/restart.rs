@@ -33,13 +33,19 @@ impl Default for Intensity {
 }
 
 /// The deaths of one child.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Deaths {
     recent: VecDeque<Instant>,
     total: u64,
+    salt: u64,
 }
 
 impl Deaths {
+    /// None so far. Children of one supervisor have salts of their own.
+    pub(crate) fn new(salt: u64) -> Self {
+        Self { recent: VecDeque::new(), total: 0, salt }
+    }
+
     /// Counts a death; the wait before the next life, or `None` when it was one too many.
     pub(crate) fn record(&mut self, now: Instant, intensity: &Intensity) -> Option<Duration> {
         while self.recent.front().is_some_and(|first| now - *first >= intensity.period) {
@@ -51,7 +57,7 @@ impl Deaths {
             return None;
         }
         let doubled = intensity.backoff_min * 2u32.pow((self.recent.len() as u32 - 1).min(16));
-        Some(jittered(doubled.min(intensity.backoff_max), self.total))
+        Some(jittered(doubled.min(intensity.backoff_max), self.salt << 32 | self.total))
     }
 }
 
@@ -69,7 +75,7 @@ mod tests {
     #[test]
     fn waits_grow_and_the_limit_is_the_limit() {
         let intensity = Intensity { deaths_max: 3, period: Duration::from_secs(10), ..Intensity::default() };
-        let mut deaths = Deaths::default();
+        let mut deaths = Deaths::new(1);
         let start = Instant::now();
         for doubling in 0..3u32 {
             let wait = deaths.record(start, &intensity).expect("within the limit");
@@ -80,9 +86,16 @@ mod tests {
     }
 
     #[test]
+    fn children_that_die_together_come_back_apart() {
+        let waits: std::collections::BTreeSet<_> =
+            (0..8).map(|child| Deaths::new(child).record(Instant::now(), &Intensity::default())).collect();
+        assert!(waits.len() > 4, "{waits:?}");
+    }
+
+    #[test]
     fn old_deaths_are_forgotten() {
         let intensity = Intensity { deaths_max: 1, period: Duration::from_secs(10), ..Intensity::default() };
-        let mut deaths = Deaths::default();
+        let mut deaths = Deaths::new(0);
         let start = Instant::now();
         assert!(deaths.record(start, &intensity).is_some());
         assert!(deaths.record(start + Duration::from_secs(10), &intensity).is_some());

@@ -5,7 +5,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -31,11 +34,14 @@ use crate::{
     supervisor::{ChildSpec, Seat, Strategy, Supervisor},
 };
 
-/// A fetcher or the coordinator that has not moved for this long is stuck: nothing they do on their thread
-/// takes a second.
+/// A fetcher that has not moved for this long is stuck: nothing it does on its thread takes a second. (Actors on
+/// the supervisor's own thread have no pulse: it would stand still with them.)
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// Storage may wait for a slow disk.
 const STORAGE_STUCK_AFTER: Duration = Duration::from_secs(300);
+
+/// How long the actors' threads may take to end.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// All that a crawl needs to begin.
 #[derive(Debug, Clone)]
@@ -155,14 +161,16 @@ pub(crate) struct Lines {
 pub struct Control {
     pub(crate) lines: Lines,
     pub(crate) progress: Progress,
-    drain: Arc<DrainWish>,
+    wishes: Arc<Wishes>,
 }
 
-/// A wish to end outlives the coordinator that it was told to.
+/// What was wished of the coordinator: it outlives the life that it was told to.
 #[derive(Debug, Default)]
-struct DrainWish {
-    reason: OnceLock<StopReason>,
-    told: Notify,
+struct Wishes {
+    seeds: Mutex<Vec<Link>>,
+    paused: AtomicBool,
+    drain: OnceLock<StopReason>,
+    draining: Notify,
 }
 
 impl Control {
@@ -189,7 +197,7 @@ impl Control {
             store_failed: Line::default(),
             closed: Line::default(),
         };
-        Self { lines, progress: Progress::default(), drain: Arc::default() }
+        Self { lines, progress: Progress::default(), wishes: Arc::default() }
     }
 
     /// The figures of the crawl.
@@ -199,31 +207,43 @@ impl Control {
 
     /// Adds seeds to a running crawl.
     pub fn admit(&self, seeds: Vec<Link>) {
+        self.wishes.seeds.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&seeds);
         self.lines.admit.send(Admit(seeds));
     }
 
     /// Grants nothing more until [`Control::resume`]; what is out comes home.
     pub fn pause(&self) {
+        self.wishes.paused.store(true, Ordering::Release);
         self.lines.pause.send(Pause);
     }
 
     /// Goes on after [`Control::pause`].
     pub fn resume(&self) {
+        self.wishes.paused.store(false, Ordering::Release);
         self.lines.resume.send(Resume);
     }
 
     /// Ends the crawl in order: grants nothing more, waits for what is out, keeps it. The first reason
     /// stands.
     pub fn drain(&self, reason: StopReason) {
-        if self.drain.reason.set(reason.clone()).is_ok() {
-            self.drain.told.notify_one();
+        if self.wishes.drain.set(reason.clone()).is_ok() {
+            self.wishes.draining.notify_one();
             self.lines.drain.send(Drain(reason));
         }
     }
 
     /// The reason of a drain that was asked for.
     pub fn draining(&self) -> Option<&StopReason> {
-        self.drain.reason.get()
+        self.wishes.drain.get()
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.wishes.paused.load(Ordering::Acquire)
+    }
+
+    /// All seeds so far.
+    pub(crate) fn seeds(&self) -> Vec<Link> {
+        self.wishes.seeds.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -231,6 +251,7 @@ impl Control {
 pub async fn run(plan: Plan, control: Control) -> End {
     let (ended, end) = oneshot::channel();
     let lines = &control.lines;
+    control.admit(plan.seeds.clone());
     let mut children = vec![storage(&plan, lines), coordinator(&plan, &control)];
     let aside = Arc::new(Semaphore::new(1));
     children.extend((0..lines.fetchers.len()).map(|index| fetcher(&plan, lines, index, &aside)));
@@ -244,11 +265,7 @@ pub async fn run(plan: Plan, control: Control) -> End {
     limits.abort();
     let reason = match ended {
         Ok(ended) => {
-            for arbiter in ended.arbiters {
-                arbiter.stop();
-                // The store is free for the next process once its thread is gone.
-                let _ = arbiter.join();
-            }
+            join(ended.arbiters).await;
             ended.reason
         }
         Err(_) => StopReason::GaveUp("the supervisor itself panicked".into()),
@@ -256,15 +273,29 @@ pub async fn run(plan: Plan, control: Control) -> End {
     End { reason, snapshot: control.progress.snapshot() }
 }
 
+/// Waits for the actors' threads: the store is free for the next one who wants it once they are gone. One that
+/// hangs is left behind.
+async fn join(arbiters: Vec<Arbiter>) {
+    let joined = tokio::task::spawn_blocking(move || {
+        for arbiter in arbiters {
+            arbiter.stop();
+            let _ = arbiter.join();
+        }
+    });
+    if tokio::time::timeout(JOIN_TIMEOUT, joined).await.is_err() {
+        tracing::warn!("a thread of the crawl does not end; it is left behind");
+    }
+}
+
 /// Drains when the time budget is used up, and ends a drain that takes too long.
 async fn keep_time(control: Control, max_time: Option<Duration>, drain_limit: Duration) {
     if let Some(max_time) = max_time {
         tokio::select! {
             () = tokio::time::sleep(max_time) => control.drain(StopReason::TimeBudget),
-            () = control.drain.told.notified() => {}
+            () = control.wishes.draining.notified() => {}
         }
     } else {
-        control.drain.told.notified().await;
+        control.wishes.draining.notified().await;
     }
     tokio::time::sleep(drain_limit).await;
     if let Some(reason) = control.draining() {
@@ -307,7 +338,7 @@ fn storage(plan: &Plan, lines: &Lines) -> ChildSpec {
 }
 
 fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
-    let (plan_limits, seeds) = (plan.limits.clone(), plan.seeds.clone());
+    let (plan_limits, scope) = (plan.limits.clone(), Arc::new(plan.scope.clone()));
     let control = control.clone();
     let fetchers = control.lines.fetchers.len();
     let slots = plan.concurrency.div_ceil(fetchers).max(1);
@@ -320,7 +351,7 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
         stuck_after: STUCK_AFTER,
         start: Box::new(move |_, lifeline| {
             let frontier = Frontier::numbered_from(plan_limits.clone(), fetchers, first_visit());
-            let actor = Coordinator::new(frontier, slots, seeds.clone(), control.clone(), lifeline);
+            let actor = Coordinator::new(frontier, scope.clone(), slots, control.clone(), lifeline);
             let address = actor.start();
             let lines = &control.lines;
             lines.settle.connect(address.clone().recipient());

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use dragline_frontier::RetryTable;
+use dragline_model::{Blame, Settled};
 use dragline_storage::{Parcel, Store, StoreError, Writer};
 
 use crate::{
@@ -58,6 +59,8 @@ impl StorageActor {
         if self.batch.is_empty() {
             return;
         }
+        // The mailbox goes before the timers: with many messages waiting this is where it shows that it moves.
+        self.lifeline.beat();
         fault::point(fault::STORAGE_BEFORE);
         let batch = std::mem::take(&mut self.batch);
         if let Some(receipts) = self.write(|writer| writer.commit(&batch)) {
@@ -65,6 +68,13 @@ impl StorageActor {
             self.lines.settle.send(Settle(receipts));
         }
     }
+}
+
+/// Whether a URL with this last outcome is left alone by a coordinator that begins. What failed before a server
+/// had its say is tried once more: the address may be allowed now, the network back, the server up.
+fn is_over(retry: &RetryTable, settled: &Settled, attempts: u8) -> bool {
+    let unheard = matches!(settled, Settled::Failure(failure) if failure.kind.blame() != Blame::Server);
+    !unheard && retry.is_final(settled, attempts)
 }
 
 impl Actor for StorageActor {
@@ -129,7 +139,7 @@ impl Handler<Recall> for StorageActor {
         let retry = self.retry;
         let mut pending = Vec::new();
         let restored = self.write(|writer| {
-            writer.pending(|settled, attempts| retry.is_final(settled, attempts), |url| pending.push(url))
+            writer.pending(|settled, attempts| is_over(&retry, settled, attempts), |url| pending.push(url))
         });
         if let Some(restored) = restored {
             self.lines.recalled.send(Recalled { pending, restored });

@@ -30,6 +30,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a child that was told to die may take before it is abandoned.
 const DIE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The child that is asked to bring everything to disk at the end: the first in the list.
+const STORAGE: usize = 0;
+
 /// What else ends when a child dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strategy {
@@ -100,6 +103,8 @@ pub(crate) struct Supervisor {
     ended: Option<oneshot::Sender<Ended>>,
     progress: Progress,
     since: Instant,
+    /// When the pulses were looked at last.
+    checked: Instant,
 }
 
 impl Supervisor {
@@ -111,7 +116,11 @@ impl Supervisor {
     ) -> Self {
         let children: Vec<Child> = children
             .into_iter()
-            .map(|spec| Child { spec, arbiter: None, generation: 0, life: None, deaths: Deaths::default() })
+            .enumerate()
+            .map(|(index, spec)| {
+                let deaths = Deaths::new(index as u64);
+                Child { spec, arbiter: None, generation: 0, life: None, deaths }
+            })
             .collect();
         Self {
             waiting: (0..children.len()).collect(),
@@ -123,6 +132,7 @@ impl Supervisor {
             ended: Some(ended),
             progress,
             since: Instant::now(),
+            checked: Instant::now(),
         }
     }
 
@@ -164,6 +174,10 @@ impl Supervisor {
         let child = &mut self.children[index];
         child.life = None;
         if self.ending.is_some() {
+            if index == STORAGE {
+                // It will not answer any more; what it had committed is safe.
+                self.leave(ctx);
+            }
             return;
         }
         (child.spec.died)();
@@ -222,6 +236,12 @@ impl Supervisor {
     }
 
     fn check_pulses(&mut self, ctx: &mut Context<Self>) {
+        let since_last = self.checked.elapsed();
+        self.checked = Instant::now();
+        if since_last > 2 * PULSE_EVERY {
+            // The whole process stood still (a suspended machine, SIGSTOP): that is nobody's fault.
+            return;
+        }
         let stuck: Vec<usize> = (0..self.children.len())
             .filter(|index| {
                 let child = &self.children[*index];
@@ -243,8 +263,7 @@ impl Supervisor {
         self.ending = Some(reason);
         self.close.send(Close);
         ctx.run_later(CLOSE_TIMEOUT, |me, ctx| me.leave(ctx));
-        // A storage that is dead will not answer; what it had committed is safe.
-        if self.children.first().is_none_or(|storage| storage.life.is_none()) {
+        if self.children.get(STORAGE).is_none_or(|storage| storage.life.is_none()) {
             self.leave(ctx);
         }
     }

@@ -7,8 +7,11 @@ use tokio::sync::Semaphore;
 
 use crate::{Override, Settings, SettingsError, bodies::Bodies, guard::Guard, request::is_field_value, tls};
 
-/// Open files that are left to everybody else: store, log, control, names' look-ups.
+/// Open files that are left to everybody else: store, log, control, names' look-ups, the runtimes' own.
 const FILES_LEFT: usize = 128;
+
+/// What a small process needs of them; below it a limit on open files is no limit to work under.
+const FILES_LEFT_MIN: usize = 44;
 
 /// Connections where the limit on open files cannot be read: what the customary limit of 1,024 leaves.
 const CONNECTIONS_DEFAULT: usize = 1024 - FILES_LEFT;
@@ -70,7 +73,12 @@ impl Inner {
 
 fn connections_allowed() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    open_files(&limits).map_or(CONNECTIONS_DEFAULT, |files| files.saturating_sub(FILES_LEFT))
+    open_files(&limits).map_or(CONNECTIONS_DEFAULT, connections_within)
+}
+
+/// The connections that a limit on open files allows: all but 128, or under a low limit all but half.
+fn connections_within(files: usize) -> usize {
+    files.saturating_sub(FILES_LEFT.min((files / 2).max(FILES_LEFT_MIN)))
 }
 
 /// The soft limit on open files, as Linux prints it in `/proc/self/limits` (proc(5)).

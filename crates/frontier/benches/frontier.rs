@@ -41,7 +41,7 @@ fn admit_and_next(c: &mut Criterion) {
                     }
                     while !frontier.is_finished() {
                         for grant in frontier.grant(now) {
-                            black_box(frontier.settle(grant.visit.id, &settled, now));
+                            black_box(frontier.settle(grant.visit.id, &grant.visit.url, &settled, now));
                         }
                     }
                     frontier

@@ -9,7 +9,8 @@ use std::{
 };
 
 use dragline_model::{
-    CanonicalUrl, FailureKind, Fingerprint, FingerprintSet, HostKey, Link, Settled, Visit, VisitId,
+    CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, FingerprintSet, HostKey, Link, Settled, Visit,
+    VisitId,
 };
 
 use crate::{
@@ -54,8 +55,11 @@ pub enum Verdict {
     Final,
     /// It is asked for again after this wait.
     Again(Duration),
-    /// The visit was not out: its fetcher was declared dead before the receipt came.
+    /// The visit was not out: its fetcher was declared dead before the receipt came. The URL is asked for again
+    /// only if the outcome calls for it, or if it is out again already.
     Late,
+    /// The visit was settled before; nothing is counted twice, and its links are known.
+    Twice,
 }
 
 /// Figures of a crawl.
@@ -86,6 +90,15 @@ struct Out {
     waiting: Waiting,
 }
 
+/// A URL that lost its visit.
+#[derive(Debug)]
+struct Returned {
+    visit: VisitId,
+    attempt: u8,
+    /// It waits in its host's queue: not granted again yet.
+    waits: bool,
+}
+
 /// See the [crate]'s documentation for a URL's life in it.
 #[derive(Debug)]
 pub struct Frontier {
@@ -99,10 +112,14 @@ pub struct Frontier {
     calendar: BinaryHeap<Reverse<(Instant, usize)>>,
     retries: BinaryHeap<Reverse<Later>>,
     out: HashMap<VisitId, Out>,
-    /// Visits that went back to the queue because their fetcher died: their receipts may still come.
-    returned: HashMap<VisitId, Fingerprint>,
+    /// URLs that went back to the queue because their fetcher died, until they are settled: the receipt of the
+    /// lost visit may still come.
+    returned: FingerprintMap<Returned>,
     /// URLs in a queue whose receipt came late: passed over when their turn comes.
     done_already: FingerprintSet,
+    /// Hosts that are new to this frontier are not asked before this.
+    not_before: Option<Instant>,
+    first_visit: u64,
     next_visit: u64,
     counts: Counts,
 }
@@ -131,17 +148,22 @@ impl Frontier {
             calendar: BinaryHeap::new(),
             retries: BinaryHeap::new(),
             out: HashMap::new(),
-            returned: HashMap::new(),
+            returned: FingerprintMap::default(),
             done_already: FingerprintSet::default(),
+            not_before: None,
+            first_visit: first_visit.0,
             next_visit: first_visit.0,
             counts: Counts::default(),
         }
     }
 
-    /// Starts counting from what an earlier run has already fetched, so that budgets are the crawl's.
-    pub fn restore_counts(&mut self, pages: u64, responses: u64) {
-        self.counts.pages = pages;
-        self.counts.responses = responses;
+    /// Goes on from what an earlier life has done: budgets are the crawl's, and no host is asked sooner than a
+    /// delay from now, for nobody knows when it was asked last.
+    pub fn resume(&mut self, done: Counts, now: Instant) {
+        if done.responses > 0 && !self.limits.delay.is_zero() {
+            self.not_before = now.checked_add(self.limits.delay);
+        }
+        self.counts = Counts { queued: self.counts.queued, ..done };
     }
 
     /// Takes in a URL that nobody has seen before. `attempts` have been made at it in earlier runs.
@@ -180,14 +202,14 @@ impl Frontier {
     }
 
     /// Takes a visit's outcome in.
-    pub fn settle(&mut self, id: VisitId, settled: &Settled, now: Instant) -> Verdict {
-        self.count(settled);
+    pub fn settle(&mut self, id: VisitId, url: &CanonicalUrl, settled: &Settled, now: Instant) -> Verdict {
         let Some(Out { fetcher, host, waiting }) = self.out.remove(&id) else {
-            if let Some(fingerprint) = self.returned.remove(&id) {
-                self.done_already.insert(fingerprint);
-            }
-            return Verdict::Late;
+            return self.settle_late(id, url, settled);
         };
+        self.count(settled);
+        if !self.returned.is_empty() {
+            self.returned.remove(&waiting.link.fingerprint);
+        }
         self.slots.give_back(fetcher);
         self.hosts[host].out -= 1;
         let attempts = waiting.attempts + 1;
@@ -216,6 +238,24 @@ impl Frontier {
         verdict
     }
 
+    /// The receipt of a visit that is not out.
+    fn settle_late(&mut self, id: VisitId, url: &CanonicalUrl, settled: &Settled) -> Verdict {
+        let fingerprint = Fingerprint::of(url);
+        match self.returned.get(&fingerprint) {
+            Some(returned) if returned.visit == id => {
+                if returned.waits && self.limits.retry.is_final(settled, returned.attempt) {
+                    self.done_already.insert(fingerprint);
+                }
+                self.returned.remove(&fingerprint);
+            }
+            // A visit that an earlier life granted is new to this one.
+            _ if id.0 < self.first_visit => {}
+            _ => return Verdict::Twice,
+        }
+        self.count(settled);
+        Verdict::Late
+    }
+
     /// A fetcher is there and holds nothing: it can take `capacity` visits.
     pub fn fetcher_up(&mut self, fetcher: usize, capacity: usize) {
         self.slots.up(fetcher, capacity);
@@ -230,7 +270,8 @@ impl Frontier {
         ids.sort_unstable_by_key(|id| Reverse(*id));
         for id in &ids {
             let Some(Out { host, waiting, .. }) = self.out.remove(id) else { continue };
-            self.returned.insert(*id, waiting.link.fingerprint);
+            let returned = Returned { visit: *id, attempt: waiting.attempts + 1, waits: true };
+            self.returned.insert(waiting.link.fingerprint, returned);
             self.hosts[host].out -= 1;
             self.hosts[host].push_front(waiting);
             self.counts.queued += 1;
@@ -261,11 +302,17 @@ impl Frontier {
 
     /// The figures as they stand.
     pub fn counts(&self) -> Counts {
-        Counts { in_flight: self.out.len(), hosts: self.hosts.len(), ..self.counts.clone() }
+        Counts {
+            in_flight: self.out.len(),
+            hosts: self.hosts.len().max(self.counts.hosts),
+            ..self.counts.clone()
+        }
     }
 
     fn has_budget(&self) -> bool {
-        self.limits.max_pages.is_none_or(|max| self.counts.pages + (self.out.len() as u64) < max)
+        // The receipts of lost visits may still bring pages, as long as anything is under way.
+        let late = if self.out.is_empty() { 0 } else { self.returned.len() };
+        self.limits.max_pages.is_none_or(|max| self.counts.pages + ((self.out.len() + late) as u64) < max)
     }
 
     fn host_of(&mut self, url: &CanonicalUrl) -> usize {
@@ -274,7 +321,9 @@ impl Frontier {
             return *host;
         }
         let host = self.hosts.len();
-        self.hosts.push(Host::new(key.clone()));
+        let mut new = Host::new(key.clone());
+        new.next_turn = self.not_before;
+        self.hosts.push(new);
         self.by_key.insert(key, host);
         host
     }
@@ -333,6 +382,9 @@ impl Frontier {
         let waiting = loop {
             let waiting = self.hosts[index].pop()?;
             self.counts.queued -= 1;
+            if let Some(returned) = self.returned.get_mut(&waiting.link.fingerprint) {
+                returned.waits = false;
+            }
             if self.done_already.is_empty() || !self.done_already.remove(&waiting.link.fingerprint) {
                 break waiting;
             }

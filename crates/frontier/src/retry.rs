@@ -31,7 +31,7 @@ pub enum Retry {
 /// | dns, connect, closed, head and body timeout, truncated | 3 | `base` |
 /// | 408, 500, 502, 504 | 3 | `base` |
 /// | 429, 503 | 4 | `Retry-After`, else 5 × `base`; the host rests |
-/// | resources (ours) | 6 | `base` |
+/// | resources (ours: it passes as soon as something else ends) | 30 | `base`, without growth |
 /// | malformed, panicked | 2 | `base` |
 /// | tls, refused, any other status | 1 | |
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ impl RetryTable {
                 | FailureKind::HeadTimeout
                 | FailureKind::BodyTimeout
                 | FailureKind::Truncated => (3, 1, false),
-                FailureKind::Resources => (6, 1, false),
+                FailureKind::Resources => (30, 1, false),
                 FailureKind::Malformed | FailureKind::Panicked => (2, 1, false),
                 FailureKind::Tls | FailureKind::Refused => (1, 0, false),
             },
@@ -69,7 +69,9 @@ impl RetryTable {
         if attempt >= attempts {
             return Retry::Final;
         }
-        let backed_off = self.base * units * 3u32.pow(u32::from(attempt.saturating_sub(1)).min(8));
+        let ours = matches!(settled, Settled::Failure(failure) if failure.kind == FailureKind::Resources);
+        let growth = if ours { 1 } else { 3u32.pow(u32::from(attempt.saturating_sub(1)).min(8)) };
+        let backed_off = self.base * units * growth;
         let wait = match settled {
             Settled::Page { retry_after: Some(text), .. } => {
                 retry_after(text).map_or(backed_off, |asked| asked.clamp(self.base, RETRY_AFTER_MAX))
@@ -120,6 +122,8 @@ mod tests {
             (failed(FailureKind::Connect), 1, again(1, false)),
             (failed(FailureKind::Connect), 3, Retry::Final),
             (failed(FailureKind::Tls), 1, Retry::Final),
+            (failed(FailureKind::Resources), 29, again(1, false)),
+            (failed(FailureKind::Resources), 30, Retry::Final),
             (failed(FailureKind::Panicked), 1, again(1, false)),
             (failed(FailureKind::Panicked), 2, Retry::Final),
         ] {

@@ -51,6 +51,13 @@ impl Scope {
         self.depth_max.is_none_or(|max| page_depth < max)
     }
 
+    /// Does a URL that an earlier run left waiting, perhaps under another scope, belong to this one? `via` is the
+    /// page it was found on.
+    pub fn admits_waiting(&self, url: &CanonicalUrl, depth: u16, via: Option<&CanonicalUrl>) -> bool {
+        let near = self.depth_max.is_none_or(|max| depth <= max);
+        near && (depth == 0 || via.is_none_or(|page| self.admits(page, url)))
+    }
+
     /// May a link of `page` to `link` be followed?
     pub fn admits(&self, page: &CanonicalUrl, link: &CanonicalUrl) -> bool {
         match self.kind {

@@ -92,6 +92,11 @@ pub enum StoreError {
 
 /// The way out where the archive is whole and the index is not.
 pub(crate) const REBUILD: &str = "the archive holds everything: run `dragline rebuild` on this store";
+/// The way out where the archive ends before the index does.
+pub(crate) const BEHIND: &str =
+    "put back what is missing, or run `dragline rebuild` to go on with what the archive still has";
+/// The way out where the archive is gone.
+pub(crate) const NO_ARCHIVE: &str = "put its segments back; the index alone is left as it is";
 /// The way out where a payload in the archive is damaged.
 pub(crate) const REFETCH: &str = "the payload is lost, the record is not: fetch the URL again";
 

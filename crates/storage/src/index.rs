@@ -146,8 +146,8 @@ impl Index {
         Ok((index, moved))
     }
 
-    /// Opens the index again after sled gave up. Fails while a query still holds the old one, and while the
-    /// disk is full: until then the old one answers queries.
+    /// Opens the index again after sled gave up. Fails while the disk is full (then the old one goes on answering
+    /// queries), and while a query still holds the old one.
     pub(crate) fn reopen(&self) -> Result<(), StoreError> {
         self.check_room()?;
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     StoreError,
     archive::{Disk, segment_path, segments},
-    error::REBUILD,
+    error::BEHIND,
     groups::{Group, Groups},
     gzip::Mark,
     index::{Draft, Index},
@@ -108,7 +108,7 @@ fn check_not_behind(archive: &Path, reached: Position) -> Result<(), StoreError>
         Some((_, bytes)) => format!("it has {bytes} bytes, the index knows of {}", reached.offset),
         None => "the index knows of it and it is not there".to_owned(),
     };
-    Err(StoreError::corrupt(&path, what, REBUILD))
+    Err(StoreError::corrupt(&path, what, BEHIND))
 }
 
 /// Adds a group; `false` where the index has it, which a group copied into the archive twice would be.

@@ -16,7 +16,7 @@ use dragline_model::{CanonicalUrl, ResponseHead};
 use crate::{
     Query, Record, Recovery, Sealer, Stats, StoreError, Totals, Writer,
     archive::{self, Disk, SystemDisk},
-    error::{REBUILD, REFETCH},
+    error::{NO_ARCHIVE, REBUILD, REFETCH},
     gzip,
     home::Home,
     index::{Index, Row},
@@ -105,6 +105,14 @@ impl Store {
     pub fn rebuild(dir: impl AsRef<Path>, options: Options) -> Result<Recovery, StoreError> {
         let home = Home::open(dir.as_ref())?;
         let index = home.index();
+        if archive::segments(&home.archive())?.is_empty() && index.exists() {
+            // What there is to know is in the index alone.
+            return Err(StoreError::corrupt(
+                &home.archive(),
+                "there is no archive to rebuild from",
+                NO_ARCHIVE,
+            ));
+        }
         // From here on a crash leaves a store whose opening goes on where this stopped.
         match fs::remove_dir_all(&index) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -38,7 +38,7 @@ fn the_delay_runs_from_start_to_start() {
     hosts.sort_unstable();
     assert_eq!(hosts, ["a", "b"], "one of each host");
     for grant in &first {
-        f.settle(grant.visit.id, &ok(200), now + SECOND / 4);
+        f.settle(grant.visit.id, &grant.visit.url, &ok(200), now + SECOND / 4);
     }
     assert!(f.grant(now + SECOND / 2).is_empty(), "the delay is not over");
     assert_eq!(f.next_wake(), Some(now + SECOND));
@@ -51,7 +51,7 @@ fn a_slow_answer_holds_the_host_past_its_delay() {
     let now = Instant::now();
     let first = f.grant(now);
     assert!(f.grant(now + 5 * SECOND).is_empty());
-    f.settle(first[0].visit.id, &ok(200), now + 5 * SECOND);
+    f.settle(first[0].visit.id, &first[0].visit.url, &ok(200), now + 5 * SECOND);
     assert_eq!(f.grant(now + 5 * SECOND).len(), 1);
 }
 
@@ -79,7 +79,7 @@ fn one_host_stays_with_one_fetcher() {
         let grants = f.grant(now);
         let Some(grant) = grants.first() else { break };
         fetchers.push(grant.fetcher);
-        f.settle(grant.visit.id, &ok(200), now);
+        f.settle(grant.visit.id, &grant.visit.url, &ok(200), now);
     }
     assert_eq!(fetchers, [fetchers[0]; 3]);
     assert!(f.is_finished());
@@ -97,7 +97,7 @@ fn shallow_pages_come_first() {
     let mut order = Vec::new();
     while let Some(grant) = f.grant(now).pop() {
         order.push(grant.visit.url.path().to_owned());
-        f.settle(grant.visit.id, &ok(200), now);
+        f.settle(grant.visit.id, &grant.visit.url, &ok(200), now);
     }
     assert_eq!(order, ["/seed", "/page", "/page2", "/deep"]);
 }
@@ -111,7 +111,7 @@ fn a_failure_is_tried_again_and_then_given_up() {
     for (attempt, wait) in [(1, Some(SECOND)), (2, Some(3 * SECOND)), (3, None)] {
         let grant = f.grant(now).pop().expect("granted");
         assert_eq!(grant.visit.attempt, attempt);
-        let verdict = f.settle(grant.visit.id, &failed, now);
+        let verdict = f.settle(grant.visit.id, &grant.visit.url, &failed, now);
         let Some(wait) = wait else {
             assert_eq!(verdict, Verdict::Final);
             break;
@@ -135,8 +135,8 @@ fn a_host_that_asks_for_rest_gets_it() {
     let grants = f.grant(now);
     assert_eq!(grants.len(), 2);
     let busy = Settled::Page { status: 429, bytes: 0, retry_after: Some("30".into()) };
-    f.settle(grants[0].visit.id, &busy, now);
-    f.settle(grants[1].visit.id, &ok(200), now);
+    f.settle(grants[0].visit.id, &grants[0].visit.url, &busy, now);
+    f.settle(grants[1].visit.id, &grants[1].visit.url, &ok(200), now);
     assert!(f.grant(now + 29 * SECOND).is_empty(), "the third page waits too");
     assert_eq!(f.next_wake(), Some(now + 30 * SECOND));
     assert_eq!(f.grant(now + 30 * SECOND).len(), 2);
@@ -151,11 +151,11 @@ fn the_page_budget_is_never_passed() {
     let now = Instant::now();
     let grants = f.grant(now);
     assert_eq!(grants.len(), 2);
-    f.settle(grants[0].visit.id, &ok(404), now);
-    f.settle(grants[1].visit.id, &ok(200), now);
+    f.settle(grants[0].visit.id, &grants[0].visit.url, &ok(404), now);
+    f.settle(grants[1].visit.id, &grants[1].visit.url, &ok(200), now);
     let grants = f.grant(now);
     assert_eq!(grants.len(), 1, "a 404 is no page");
-    f.settle(grants[0].visit.id, &ok(200), now);
+    f.settle(grants[0].visit.id, &grants[0].visit.url, &ok(200), now);
     assert!(f.grant(now).is_empty());
     assert!(f.is_budget_spent());
     assert_eq!(f.counts().queued, 1);
@@ -173,46 +173,128 @@ fn visits_of_a_dead_fetcher_go_back_in_order() {
     assert_eq!(f.lost(0), 3);
     assert!(f.grant(now).is_empty(), "no fetcher is up");
     // The first one had reached storage before its fetcher died.
-    assert_eq!(f.settle(before[0].visit.id, &ok(200), now), Verdict::Late);
+    assert_eq!(f.settle(before[0].visit.id, &before[0].visit.url, &ok(200), now), Verdict::Late);
     f.fetcher_up(0, 8);
     assert_eq!(urls(&f.grant(now)), ["http://a/2", "http://a/3"]);
 }
 
+#[test]
+fn a_late_receipt_that_is_not_final_leaves_the_url_in_its_queue() {
+    let limits = Limits { delay: Duration::ZERO, retry: RetryTable { base: SECOND }, ..Limits::default() };
+    let mut f = frontier(limits, &["http://a/1"]);
+    f.lost(1);
+    let now = Instant::now();
+    let first = f.grant(now).pop().expect("granted");
+    f.lost(0);
+    let failed = Settled::Failure(Failure::new(FailureKind::Closed, ""));
+    assert_eq!(f.settle(first.visit.id, &first.visit.url, &failed, now), Verdict::Late);
+    f.fetcher_up(0, 8);
+    assert_eq!(urls(&f.grant(now)), ["http://a/1"]);
+}
+
+#[test]
+fn a_receipt_that_comes_twice_counts_once() {
+    let mut f = frontier(Limits { delay: Duration::ZERO, ..Limits::default() }, &["http://a/1"]);
+    let now = Instant::now();
+    let visit = f.grant(now).pop().expect("granted").visit;
+    assert_eq!(f.settle(visit.id, &visit.url, &ok(200), now), Verdict::Final);
+    assert_eq!(f.settle(visit.id, &visit.url, &ok(200), now), Verdict::Twice);
+    assert_eq!(f.counts().pages, 1);
+}
+
+#[test]
+fn the_budget_holds_when_receipts_come_late() {
+    let limits = Limits { delay: Duration::ZERO, per_host: 4, max_pages: Some(3), ..Limits::default() };
+    let mut f = frontier(limits, &["http://a/1", "http://a/2", "http://a/3", "http://a/4"]);
+    f.lost(1);
+    let now = Instant::now();
+    let lost = f.grant(now);
+    assert_eq!(lost.len(), 3);
+    f.lost(0);
+    f.fetcher_up(0, 8);
+    let mut out = f.grant(now);
+    for grant in lost {
+        f.settle(grant.visit.id, &grant.visit.url, &ok(200), now);
+    }
+    while let Some(grant) = out.pop() {
+        f.settle(grant.visit.id, &grant.visit.url, &ok(200), now);
+        out.extend(f.grant(now));
+    }
+    assert_eq!(f.counts().pages, 3 + f.counts().requests - 3, "every page was asked for");
+    assert!(f.counts().pages <= 4, "one URL that was out again at most: {:?}", f.counts());
+}
+
+#[test]
+fn a_resumed_crawl_waits_a_delay_before_it_asks_anybody() {
+    let mut f = frontier(Limits { delay: SECOND, ..Limits::default() }, &[]);
+    let now = Instant::now();
+    f.resume(Counts { pages: 5, responses: 5, ..Counts::default() }, now);
+    f.admit(seed("http://a/1"), None, 0);
+    assert!(f.grant(now).is_empty());
+    assert_eq!(f.next_wake(), Some(now + SECOND));
+    assert_eq!(f.grant(now + SECOND).len(), 1);
+}
+
 proptest! {
-    /// Whatever happens in whatever order: nothing is lost, no host gets more than it may, slots hold.
+    /// Whatever happens in whatever order, receipts that come late or twice included: nothing is lost, no host
+    /// gets more than it may, slots hold.
     #[test]
-    fn nothing_is_lost(events in prop::collection::vec((0u8..10, any::<u16>()), 1..400), per_host in 1usize..4, delay_ms in 0u64..3) {
+    fn nothing_is_lost(events in prop::collection::vec((0u8..12, any::<u16>()), 1..400), per_host in 1usize..4, delay_ms in 0u64..3) {
         let limits = Limits { delay: Duration::from_millis(delay_ms), per_host, retry: RetryTable { base: Duration::from_millis(1) }, ..Limits::default() };
         let mut f = frontier(limits, &[]);
         let mut now = Instant::now();
-        let (mut admitted, mut finished) = (0u64, 0u64);
+        let mut admitted = std::collections::BTreeSet::new();
+        let mut finished = std::collections::BTreeSet::new();
         let mut out: Vec<Grant> = Vec::new();
+        // Granted to fetchers that died; and settled once.
+        let (mut ghosts, mut settled_once): (Vec<Grant>, Vec<Grant>) = (Vec::new(), Vec::new());
         let mut up = [true, true];
         for (event, pick) in events {
+            let settled = match pick % 4 {
+                0 => Settled::Failure(Failure::new(FailureKind::Closed, "")),
+                1 => ok(503),
+                _ => ok(200),
+            };
             match event {
                 0..=3 => {
-                    f.admit(seed(&format!("http://h{}/{admitted}", pick % 5)), None, 0);
-                    admitted += 1;
+                    let url = format!("http://h{}/{}", pick % 5, admitted.len());
+                    f.admit(seed(&url), None, 0);
+                    admitted.insert(url);
                 }
                 4..=6 if !out.is_empty() => {
                     let grant = out.swap_remove(usize::from(pick) % out.len());
-                    let settled = match pick % 4 {
-                        0 => Settled::Failure(Failure::new(FailureKind::Closed, "")),
-                        1 => ok(503),
-                        _ => ok(200),
-                    };
-                    if f.settle(grant.visit.id, &settled, now) == Verdict::Final { finished += 1; }
+                    match f.settle(grant.visit.id, &grant.visit.url, &settled, now) {
+                        Verdict::Final => { finished.insert(grant.visit.url.to_string()); }
+                        Verdict::Again(_) => {}
+                        other => prop_assert!(false, "a visit that was out is {other:?}"),
+                    }
+                    settled_once.push(grant);
                 }
                 7 => {
                     let dead = usize::from(pick % 2);
                     let lost = f.lost(dead);
                     prop_assert_eq!(lost, out.iter().filter(|g| g.fetcher == dead).count());
-                    out.retain(|g| g.fetcher != dead);
+                    let (gone, left) = out.into_iter().partition(|g| g.fetcher == dead);
+                    out = left;
+                    ghosts.extend::<Vec<Grant>>(gone);
                     up[dead] = false;
                 }
                 8 => {
                     let back = usize::from(pick % 2);
                     if !up[back] { f.fetcher_up(back, 8); up[back] = true; }
+                }
+                9 if !ghosts.is_empty() => {
+                    let grant = ghosts.swap_remove(usize::from(pick) % ghosts.len());
+                    let table = RetryTable { base: Duration::from_millis(1) };
+                    let late = f.settle(grant.visit.id, &grant.visit.url, &settled, now);
+                    prop_assert!(matches!(late, Verdict::Late | Verdict::Twice), "{late:?}");
+                    if late == Verdict::Late && table.is_final(&settled, grant.visit.attempt) {
+                        finished.insert(grant.visit.url.to_string());
+                    }
+                }
+                10 if !settled_once.is_empty() => {
+                    let grant = &settled_once[usize::from(pick) % settled_once.len()];
+                    prop_assert_eq!(f.settle(grant.visit.id, &grant.visit.url, &settled, now), Verdict::Twice);
                 }
                 _ => now += Duration::from_millis(u64::from(pick % 8)),
             }
@@ -226,7 +308,6 @@ proptest! {
             for grant in &out { *by_host.entry(grant.visit.host.as_str()).or_default() += 1; }
             prop_assert!(by_host.values().all(|n| *n <= per_host));
             prop_assert_eq!(f.in_flight(), out.len());
-            prop_assert_eq!(f.counts().queued as u64 + out.len() as u64 + finished, admitted);
         }
         // Left alone with working fetchers, it comes to an end.
         for (fetcher, up) in up.into_iter().enumerate() { if !up { f.fetcher_up(fetcher, 8); } }
@@ -234,7 +315,10 @@ proptest! {
             out.extend(f.grant(now));
             if f.is_finished() { break; }
             match out.pop() {
-                Some(grant) => { if f.settle(grant.visit.id, &ok(200), now) == Verdict::Final { finished += 1; } }
+                Some(grant) => {
+                    f.settle(grant.visit.id, &grant.visit.url, &ok(200), now);
+                    finished.insert(grant.visit.url.to_string());
+                }
                 None => now = f.next_wake().expect("something waits, so something will wake it"),
             }
         }
