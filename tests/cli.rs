@@ -209,6 +209,11 @@ fn a_crawl_and_what_can_be_asked_of_it() {
     // The index is derived: without it, the archive tells the same.
     std::fs::remove_dir_all(store.join("index")).unwrap();
     assert_eq!(lines(&["query", "--jsonl"]), all);
+    std::fs::remove_file(store.join("meta.json")).unwrap();
+    refused(&["query", "--store", store_text], 1, &["meta.json", "dragline rebuild"]);
+    let output = dragline(&["rebuild", "--store", store_text]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(lines(&["query", "--jsonl"]), all);
 }
 
 #[test]

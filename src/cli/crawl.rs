@@ -27,7 +27,9 @@ pub(super) fn run(command: &CrawlArgs, args: &Args) -> Result<u8, Trouble> {
         write_file(path, b"")?;
     }
     if config.crawl.robots == RobotsName::Obey {
-        tracing::warn!("robots.txt is not read yet: crawl what you may crawl, and say so with --robots ignore");
+        tracing::warn!(
+            "robots.txt is not read yet: crawl what you may crawl, and say so with --robots ignore"
+        );
     }
     let store = config.store.clone();
     let running = Crawl::new(command.seeds.clone()).config(config).start()?;

@@ -79,7 +79,8 @@ impl Coordinator {
         self.lines.sow.send(Sow(seeds));
     }
 
-    /// Once storage has said what is left to do: grants what can be granted, sees whether the crawl is over, and sets the alarm for the next turn.
+    /// Once storage has said what is left to do: grants what can be granted, sees whether the crawl is over, and
+    /// sets the alarm for the next turn.
     fn turn(&mut self, ctx: &mut Context<Self>) {
         if !self.recalled {
             return;

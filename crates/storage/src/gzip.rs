@@ -84,6 +84,13 @@ pub(crate) fn header(mark: Mark) -> [u8; HEADER_BYTES] {
     header
 }
 
+/// The mark of the store that a member was made by; `None` where it is none of ours.
+pub(crate) fn mark_of(member: &[u8]) -> Option<Mark> {
+    let seen = member.get(..HEADER_BYTES)?;
+    let mark = *seen.last_chunk::<8>()?;
+    (header(mark) == seen).then_some(mark)
+}
+
 /// Stored deflate blocks (RFC 1951 §3.2.4).
 fn stored(record: &[u8], out: &mut Vec<u8>) {
     const BLOCK_BYTES_MAX: usize = 65_535;

@@ -13,13 +13,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    StoreError,
-    gzip::Mark,
+    StoreError, archive,
+    gzip::{self, Mark},
     record::{clip, spell_time},
     schema::FORMAT,
 };
 
 const LOCK: &str = "lock";
+const ARCHIVE: &str = "archive";
 const META: &str = "meta.json";
 /// `meta.json` before it is whole; left behind by a process that died making a store.
 const META_NEW: &str = "meta.json.new";
@@ -54,6 +55,9 @@ impl Home {
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
         if !dir.join(META).exists() {
             let why = match fs::read_dir(dir) {
+                Ok(_) if dir.join(ARCHIVE).exists() => {
+                    "its meta.json is gone; if it was one, `dragline rebuild` makes it anew".to_owned()
+                }
                 Ok(_) => "it has no meta.json".to_owned(),
                 Err(error) => error.to_string(),
             };
@@ -77,14 +81,31 @@ impl Home {
         // Somebody else may have made it while we waited for nothing.
         if !dir.join(META).exists() {
             refuse_foreign(dir)?;
-            write_meta(dir)?;
+            write_meta(dir, RandomState::new().hash_one(std::process::id()).to_be_bytes())?;
         }
         let mark = read_meta(dir)?;
         Ok(Self { dir: dir.to_owned(), mark, _lock: lock })
     }
 
+    /// Takes possession of a store whose index is to be made anew. Its archive says whose it is: a `meta.json`
+    /// that is lost or damaged is made anew too.
+    pub(crate) fn open_for_rebuild(dir: &Path) -> Result<Self, StoreError> {
+        let known = match read_meta(dir) {
+            Err(newer @ StoreError::NewerFormat { .. }) => return Err(newer),
+            known => known.ok(),
+        };
+        match mark_of_archive(&dir.join(ARCHIVE)) {
+            Some(mark) if known != Some(mark) => {
+                let lock = take_lock(dir)?;
+                write_meta(dir, mark)?;
+                Ok(Self { dir: dir.to_owned(), mark, _lock: lock })
+            }
+            _ => Self::open(dir),
+        }
+    }
+
     pub(crate) fn archive(&self) -> PathBuf {
-        self.dir.join("archive")
+        self.dir.join(ARCHIVE)
     }
 
     pub(crate) fn index(&self) -> PathBuf {
@@ -156,8 +177,17 @@ fn without_password(argument: &str) -> String {
     argument.to_owned()
 }
 
-fn write_meta(dir: &Path) -> Result<(), StoreError> {
-    let id = RandomState::new().hash_one(std::process::id());
+/// The mark in the first member of an archive.
+fn mark_of_archive(archive: &Path) -> Option<Mark> {
+    let (first, _) = *archive::segments(archive).ok()?.first()?;
+    let mut start = Vec::new();
+    let file = File::open(archive::segment_path(archive, first)).ok()?;
+    file.take(gzip::HEADER_BYTES as u64).read_to_end(&mut start).ok()?;
+    gzip::mark_of(&start)
+}
+
+fn write_meta(dir: &Path, mark: Mark) -> Result<(), StoreError> {
+    let id = u64::from_be_bytes(mark);
     let meta = Meta {
         format: FORMAT,
         tool: concat!("dragline ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -215,6 +245,28 @@ mod tests {
         ] {
             assert_eq!(without_password(argument), want);
         }
+    }
+
+    #[test]
+    fn a_rebuild_knows_a_store_by_its_archive() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = Home::create_or_open(dir.path()).unwrap();
+        let mark = made.mark;
+        fs::create_dir(made.archive()).unwrap();
+        fs::write(archive::segment_path(&made.archive(), 0), gzip::header(mark)).unwrap();
+        drop(made);
+        let meta = dir.path().join(META);
+        let whole = fs::read_to_string(&meta).unwrap();
+        for damaged in [None, Some(""), Some("{}"), Some(&*whole.replace("id\": \"", "id\": \"f"))] {
+            fs::remove_file(&meta).unwrap();
+            if let Some(text) = damaged {
+                fs::write(&meta, text).unwrap();
+            }
+            assert_eq!(Home::open_for_rebuild(dir.path()).unwrap().mark, mark, "{damaged:?}");
+            assert_eq!(Home::open(dir.path()).unwrap().mark, mark);
+        }
+        fs::write(&meta, whole.replace("format\": 1", "format\": 9")).unwrap();
+        assert!(matches!(Home::open_for_rebuild(dir.path()), Err(StoreError::NewerFormat { .. })));
     }
 
     #[test]

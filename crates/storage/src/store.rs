@@ -101,9 +101,9 @@ impl Store {
         Self::from_home(Home::create_or_open(dir)?, options, disk)
     }
 
-    /// Makes the index of a store anew from its archive, whatever state it is in.
+    /// Makes the index of a store anew from its archive, whatever state it is in; a lost `meta.json` too.
     pub fn rebuild(dir: impl AsRef<Path>, options: Options) -> Result<Recovery, StoreError> {
-        let home = Home::open(dir.as_ref())?;
+        let home = Home::open_for_rebuild(dir.as_ref())?;
         let index = home.index();
         if archive::segments(&home.archive())?.is_empty() && index.exists() {
             // What there is to know is in the index alone.
