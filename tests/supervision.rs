@@ -26,12 +26,17 @@ fn web() -> Web {
     WebSpec { hosts: 3, pages_per_host: 200, page_bytes: 2_048, ..WebSpec::default() }.start().unwrap()
 }
 
+/// Nine visits out at most: 600 pages then make 67 commits at the least, however many come together in one.
+fn crawl(web: &Web, dir: &std::path::Path) -> dragline::Crawl {
+    quick_crawl(web, dir).per_host(3)
+}
+
 /// Crawls the web with faults armed; none may be left over, and the store must be exact.
 fn crawl_through(place: &'static str, gaps: &[u64]) -> Report {
     let web = web();
     let dir = tempfile::tempdir().unwrap();
     fault::arm(place, gaps);
-    let report = quick_crawl(&web, dir.path()).run().unwrap();
+    let report = crawl(&web, dir.path()).run().unwrap();
     assert_eq!(fault::disarm(), 0, "all of the faults at {place} happened");
     assert_eq!(report.stopped_because, "finished", "{:?}", report.detail);
     assert_true(&web, dir.path());
@@ -52,21 +57,21 @@ fn deaths(report: &Report, name: &str) -> u64 {
 #[test]
 fn fetchers_die() {
     let _alone = alone();
-    let report = crawl_through(fault::FETCHER_FETCH, &[5, 20, 40, 9]);
+    let report = crawl_through(fault::FETCHER_FETCH, &[5, 9, 20, 5]);
     assert_eq!(deaths(&report, "fetcher"), 4);
 }
 
 #[test]
 fn storage_dies_before_a_commit() {
     let _alone = alone();
-    let report = crawl_through(fault::STORAGE_BEFORE, &[3, 10, 0, 25]);
+    let report = crawl_through(fault::STORAGE_BEFORE, &[3, 8, 0, 15]);
     assert_eq!(deaths(&report, "storage"), 4);
 }
 
 #[test]
 fn storage_dies_after_a_commit_before_anybody_knows() {
     let _alone = alone();
-    let report = crawl_through(fault::STORAGE_AFTER, &[3, 10, 0, 25]);
+    let report = crawl_through(fault::STORAGE_AFTER, &[3, 8, 0, 15]);
     assert_eq!(deaths(&report, "storage"), 4);
     assert_eq!((report.requests, report.pages), (600, 600), "fetchers offered again what they held");
 }
@@ -74,7 +79,7 @@ fn storage_dies_after_a_commit_before_anybody_knows() {
 #[test]
 fn the_coordinator_dies() {
     let _alone = alone();
-    let report = crawl_through(fault::COORDINATOR_SETTLE, &[4, 30]);
+    let report = crawl_through(fault::COORDINATOR_SETTLE, &[4, 15]);
     assert_eq!(deaths(&report, "coordinator"), 2);
 }
 
@@ -83,9 +88,9 @@ fn the_figures_survive_the_coordinator_on_a_resumed_store() {
     let _alone = alone();
     let web = web();
     let dir = tempfile::tempdir().unwrap();
-    quick_crawl(&web, dir.path()).max_pages(300).run().unwrap();
+    crawl(&web, dir.path()).max_pages(300).run().unwrap();
     fault::arm(fault::COORDINATOR_SETTLE, &[10]);
-    let running = quick_crawl(&web, dir.path()).start().unwrap();
+    let running = crawl(&web, dir.path()).start().unwrap();
     while !running.wait_timeout(Duration::from_millis(1)) {
         let snapshot = running.snapshot();
         assert!(snapshot.pages() <= 300, "{} pages of this run", snapshot.pages());
@@ -120,7 +125,7 @@ fn a_page_on_which_extraction_panics_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     // Past the inner pages, so that no other page hangs on its links.
     fault::arm(fault::VISIT_EXTRACT, &[550]);
-    let report = quick_crawl(&web, dir.path()).run().unwrap();
+    let report = crawl(&web, dir.path()).run().unwrap();
     assert_eq!(fault::disarm(), 0);
     assert_eq!((report.stopped_because.as_str(), report.pages), ("finished", 600));
     let hurt: Vec<_> =
@@ -146,7 +151,7 @@ fn an_actor_that_cannot_live_ends_the_crawl_in_order() {
     let web = web();
     let dir = tempfile::tempdir().unwrap();
     fault::arm(fault::STORAGE_BEFORE, &[20, 0, 0, 0, 0, 0, 0, 0]);
-    let running = quick_crawl(&web, dir.path()).start().unwrap();
+    let running = crawl(&web, dir.path()).start().unwrap();
     assert!(running.wait_timeout(Duration::from_secs(60)), "it ends");
     let report = running.wait();
     fault::disarm();
@@ -154,7 +159,7 @@ fn an_actor_that_cannot_live_ends_the_crawl_in_order() {
     let detail = report.detail.unwrap();
     assert!(detail.contains("storage died 6 times") && detail.contains("storage.before"), "{detail}");
     // What was committed is there, and the next run finishes it.
-    let report = quick_crawl(&web, dir.path()).run().unwrap();
+    let report = crawl(&web, dir.path()).run().unwrap();
     assert_eq!(report.stopped_because, "finished");
     assert_true(&web, dir.path());
 }
