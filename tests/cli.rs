@@ -253,7 +253,7 @@ fn checkers_answer_without_a_crawl() {
 
 #[test]
 fn help_shows_examples() {
-    for command in ["crawl", "query", "show", "url", "links"] {
+    for command in ["crawl", "query", "show", "stats", "rebuild", "url", "links", "demo"] {
         let help = stdout(&dragline(&[command, "--help"]));
         assert!(help.contains("Example"), "{command}: {help}");
     }

@@ -38,6 +38,7 @@ pub(super) enum Command {
     /// Count what is in a store, by host, status and type
     Stats(StatsArgs),
     /// Make a store's index anew from its archive
+    #[command(after_help = "Example:\n  dragline rebuild --store example-data")]
     Rebuild,
     /// Print the canonical form of URLs
     Url(UrlArgs),
@@ -196,6 +197,7 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  dragline stats\n  dragline stats --json --store example-data")]
 pub(super) struct StatsArgs {
     /// As JSON
     #[arg(long)]
@@ -233,6 +235,7 @@ pub(super) struct LinksArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  dragline demo\n  dragline demo --hosts 200 --pages 50 --seed 7")]
 pub(super) struct DemoArgs {
     /// Hosts of the web
     #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=2_000))]

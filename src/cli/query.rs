@@ -22,7 +22,9 @@ pub(super) fn run(command: &QueryArgs, args: &Args) -> Result<u8, Trouble> {
     let config = args.config()?;
     let store = crate::open(&config.store)?;
     let stdout = io::stdout();
-    let width = if stdout.is_terminal() { 100 } else { usize::MAX };
+    let url_width = if stdout.is_terminal() { 100 } else { usize::MAX };
+    // The names of failures are longer than statuses.
+    let width = if command.failures { 12 } else { 6 };
     let mut out = BufWriter::new(stdout.lock());
     let mut rows = 0;
     for record in select(&store, command, status).records()? {
@@ -31,16 +33,16 @@ pub(super) fn run(command: &QueryArgs, args: &Args) -> Result<u8, Trouble> {
             writeln!(out, "{}", line(&record))?;
         } else {
             if rows == 0 {
-                writeln!(out, "status      size  {:<24} url", "type")?;
+                writeln!(out, "{:>width$} {:>9}  {:<24} url", "status", "size", "type")?;
             }
             let mime = record.mime.as_deref().unwrap_or("-");
             writeln!(
                 out,
-                "{:>6} {:>9}  {:<24} {}",
+                "{:>width$} {:>9}  {:<24} {}",
                 status_text(&record),
                 size(record.size),
                 printable(mime, 24),
-                printable(record.url.as_str(), width)
+                printable(record.url.as_str(), url_width)
             )?;
         }
         rows += 1;
