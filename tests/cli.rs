@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::quick_args;
-use dragline_fakeweb::{Faults, WebSpec};
+use dragline_fakeweb::{Faults, Gate, Script, Step, WebSpec};
 use serde_json::Value;
 
 fn dragline(args: &[&str]) -> Output {
@@ -295,4 +295,32 @@ fn ctrl_c_drains_and_the_same_command_goes_on() {
     assert_eq!(start().wait().unwrap().code(), Some(0));
     assert_eq!(web.requests(), 300, "nothing was asked for twice");
     common::assert_true(&web, dir.path());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_stops_at_once() {
+    use std::io::{BufRead, BufReader};
+
+    let gate = Gate::new();
+    let web = WebSpec { hosts: 1, pages_per_host: 1, ..WebSpec::default() }.start().unwrap();
+    web.script(&web.host(0), "*", Script::new([Step::Wait(gate.clone())]));
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dragline"))
+        .arg("crawl")
+        .args(web.seeds())
+        .args(quick_args(&web, dir.path()))
+        .args(["--set", "fetch.head_timeout=10m", "--set", "fetch.total_timeout=10m"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    gate.reached_blocking(1);
+    let pid = child.id().to_string();
+    let interrupt = || Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(interrupt().success());
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("Ctrl-C again stops at once")));
+    assert!(interrupt().success());
+    // The answer never comes, and nobody waits for it.
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
