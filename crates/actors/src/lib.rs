@@ -16,6 +16,7 @@ pub use ring::{Control, End, Plan, StopReason};
 
 mod coordinator;
 
+mod bench;
 mod fetcher;
 mod harvester;
 mod recent;

@@ -21,8 +21,9 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::{
     Line, Progress,
+    bench::Equipment,
     coordinator::Coordinator,
-    fetcher::{Equipment, Fetcher},
+    fetcher::Fetcher,
     harvester::Rules,
     lifeline::Lifeline,
     messages::{

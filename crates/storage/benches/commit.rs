@@ -3,7 +3,7 @@
 //! The page is 21 KB of HTML with 92 links, of which one is new; a batch is 32 pages.
 
 // A benchmark is a test: a failed unwrap ends it with a line number.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed run with a line number")]
 
 use std::{
     hint::black_box,

@@ -10,12 +10,14 @@
 //! | `u` SURT, 0, `h` or `s`, seq (8 bytes, big-endian) | empty |
 //! | `m` name | `state`: the [`State`] as JSON; `urls`: the sequence (8 bytes) up to which `u` keys are written |
 //!
-//! **Everything here is derived from the archive** and can be made anew from it. `state` is written in the
-//! same sled batch as the records it counts, so the index always is a prefix of the archive, and says which.
+//! **Everything here is derived from the archive** and can be made anew from it. It is written behind the
+//! commits, in batches of some hundred by another thread, in this order: records, with `state` in the batch of
+//! the last of them; then `u` keys, sorted; then `urls`. So what `state` and `urls` speak of is there, and what
+//! a crash left behind them is written again, the same, by the replay. Whoever reads has what is held back
+//! written first.
 //!
-//! `u` keys are not part of that batch. A key at a random place costs sled 15 µs, a record at the end of the
-//! sequence 10 µs: they are written behind, sorted, by another thread, and `urls` says how far they got;
-//! whoever looks a URL up has them written first.
+//! The reason: each sled batch writes a buffer and wakes a thread, and a key at a random place costs 15 µs, a
+//! sorted one less.
 //!
 //! The SURT (sort-friendly URI) is the host's labels in reverse, each followed by a comma, the port where it
 //! is not the scheme's own, a closing parenthesis, path and query: `com,example,www,:8080)/path?q`. So a host

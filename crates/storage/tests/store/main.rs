@@ -1,7 +1,7 @@
 //! A store through its front door: what is committed is there, whatever happens in between.
 
 // Allowed in tests, but helpers outside of `#[test]` functions are not seen as such.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed run with a line number")]
 
 mod world;
 
