@@ -28,12 +28,12 @@ pub enum Retry {
 ///
 /// | outcome | attempts in all | first wait |
 /// |---|---|---|
-/// | dns, connect, closed, head and body timeout, truncated | 3 | `base` |
+/// | dns, connect, proxy, closed, head and body timeout, truncated | 3 | `base` |
 /// | 408, 500, 502, 504 | 3 | `base` |
 /// | 429, 503 | 4 | `Retry-After`, else 5 × `base`; the host rests |
 /// | resources (ours: it passes as soon as something else ends) | 30 | `base`, without growth |
 /// | malformed, panicked | 2 | `base` |
-/// | tls, refused, any other status | 1 | |
+/// | tls, refused, unexpected, any other status | 1 | |
 #[derive(Debug, Clone, Copy)]
 pub struct RetryTable {
     /// The unit of waiting.
@@ -57,13 +57,14 @@ impl RetryTable {
             Settled::Failure(failure) => match failure.kind {
                 FailureKind::Dns
                 | FailureKind::Connect
+                | FailureKind::Proxy
                 | FailureKind::Closed
                 | FailureKind::HeadTimeout
                 | FailureKind::BodyTimeout
                 | FailureKind::Truncated => (3, 1, false),
                 FailureKind::Resources => (30, 1, false),
                 FailureKind::Malformed | FailureKind::Panicked => (2, 1, false),
-                FailureKind::Tls | FailureKind::Refused => (1, 0, false),
+                FailureKind::Tls | FailureKind::Refused | FailureKind::Unexpected => (1, 0, false),
             },
         };
         if attempt >= attempts {

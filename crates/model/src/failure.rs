@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timings;
+
 /// A visit that brought no response: a value on the normal path, kept and counted like a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -11,12 +13,22 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The particulars, for a person: addresses, limits, the system's own words.
     pub detail: String,
+    /// Where the time went until then. Not kept: a store has the fact, not its duration.
+    #[serde(skip)]
+    pub timings: Timings,
 }
 
 impl Failure {
     /// A failure with its particulars.
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), timings: Timings::default() }
+    }
+
+    /// The same with the time it took.
+    #[must_use]
+    pub fn after(mut self, timings: Timings) -> Self {
+        self.timings = timings;
+        self
     }
 }
 
@@ -38,6 +50,8 @@ pub enum FailureKind {
     Refused,
     /// No TCP connection: refused, unreachable, timed out.
     Connect,
+    /// The proxy could not be reached, or would not take us there.
+    Proxy,
     /// No TLS session: certificate or protocol.
     Tls,
     /// The server closed the connection without an answer.
@@ -50,6 +64,8 @@ pub enum FailureKind {
     Malformed,
     /// The body ended before the length that was announced.
     Truncated,
+    /// An answer, but not of the kind that was asked for.
+    Unexpected,
     /// Out of descriptors or memory on our side.
     Resources,
     /// Our own code panicked on it; the text is the panic's.
@@ -70,18 +86,32 @@ pub enum Blame {
     Ours,
 }
 
+impl Blame {
+    /// The name in reports: `server`, `network`, `configuration` or `ours`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Blame::Server => "server",
+            Blame::Network => "network",
+            Blame::Configuration => "configuration",
+            Blame::Ours => "ours",
+        }
+    }
+}
+
 impl FailureKind {
     /// Every kind, in the order of the phases of a request.
-    pub const ALL: [FailureKind; 11] = [
+    pub const ALL: [FailureKind; 13] = [
         FailureKind::Dns,
         FailureKind::Refused,
         FailureKind::Connect,
+        FailureKind::Proxy,
         FailureKind::Tls,
         FailureKind::Closed,
         FailureKind::HeadTimeout,
         FailureKind::BodyTimeout,
         FailureKind::Malformed,
         FailureKind::Truncated,
+        FailureKind::Unexpected,
         FailureKind::Resources,
         FailureKind::Panicked,
     ];
@@ -92,12 +122,14 @@ impl FailureKind {
             FailureKind::Dns => "dns",
             FailureKind::Refused => "refused",
             FailureKind::Connect => "connect",
+            FailureKind::Proxy => "proxy",
             FailureKind::Tls => "tls",
             FailureKind::Closed => "closed",
             FailureKind::HeadTimeout => "head_timeout",
             FailureKind::BodyTimeout => "body_timeout",
             FailureKind::Malformed => "malformed",
             FailureKind::Truncated => "truncated",
+            FailureKind::Unexpected => "unexpected",
             FailureKind::Resources => "resources",
             FailureKind::Panicked => "panicked",
         }
@@ -107,7 +139,7 @@ impl FailureKind {
     pub fn blame(self) -> Blame {
         match self {
             FailureKind::Dns | FailureKind::Connect => Blame::Network,
-            FailureKind::Refused => Blame::Configuration,
+            FailureKind::Refused | FailureKind::Proxy => Blame::Configuration,
             FailureKind::Resources | FailureKind::Panicked => Blame::Ours,
             _ => Blame::Server,
         }

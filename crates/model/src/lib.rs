@@ -19,7 +19,10 @@ mod head;
 pub use head::ResponseHead;
 
 mod page;
-pub use page::{Page, Timings, Truncation};
+pub use page::{Page, TlsSession, TlsVersion, Truncation};
+
+mod timings;
+pub use timings::{GivenUp, Stale, Timings};
 
 mod failure;
 pub use failure::{Blame, Failure, FailureKind};

@@ -1,11 +1,11 @@
 //! A response as the wire gave it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::ResponseHead;
+use crate::{ResponseHead, Timings};
 
 /// One complete HTTP exchange: any status, body as received.
 #[derive(Debug, Clone)]
@@ -20,8 +20,10 @@ pub struct Page {
     pub body: Bytes,
     /// Set when the body was cut by one of our limits; then `body` is its beginning.
     pub truncated: Option<Truncation>,
-    /// The address that answered.
+    /// The address that answered; a proxy's where there was one.
     pub peer: Option<SocketAddr>,
+    /// The TLS session it came through.
+    pub tls: Option<TlsSession>,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -46,22 +48,22 @@ impl Truncation {
     }
 }
 
-/// Time spent in each phase of one request. A phase that did not happen (a reused connection has no DNS) is
-/// `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Timings {
-    /// Name to address.
-    pub dns: Option<Duration>,
-    /// TCP handshake.
-    pub connect: Option<Duration>,
-    /// TLS handshake.
-    pub tls: Option<Duration>,
-    /// From the request's last byte sent to the response's first byte received.
-    pub first_byte: Option<Duration>,
-    /// From the first byte to the last.
-    pub body: Option<Duration>,
-    /// From start to end.
-    pub total: Duration,
-    /// The connection had served a request before.
-    pub reused: bool,
+/// What is worth knowing of a TLS session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsSession {
+    /// The protocol's version.
+    pub version: TlsVersion,
+    /// The certificate was checked. False only where the user gave up the check for this host.
+    pub verified: bool,
+}
+
+/// The versions of TLS that are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// RFC 8446.
+    #[serde(rename = "1.3")]
+    V1_3,
 }

@@ -55,6 +55,7 @@ fn harvest(n: u64) -> Harvest {
         body: body.into(),
         truncated: None,
         peer: Some(([127, 0, 0, 1], 80).into()),
+        tls: None,
         timings: Timings {
             first_byte: Some(Duration::from_micros(1234)),
             total: Duration::from_micros(2345),

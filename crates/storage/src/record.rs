@@ -11,7 +11,7 @@ use std::{borrow::Cow, io::Write as _, net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use dragline_model::{
-    CanonicalUrl, Failure, Fingerprint, Link, Settled, Timestamp, Timings, Truncation, VisitId,
+    CanonicalUrl, Failure, Fingerprint, Link, Settled, Timestamp, Timings, TlsSession, Truncation, VisitId,
 };
 
 /// One visit as it is kept: a response of any status, or a failure.
@@ -74,6 +74,9 @@ pub struct Record {
     /// The address that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<IpAddr>,
+    /// The TLS session it came through; not `verified` where the user gave up the check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSession>,
     /// Our own code panicked while it looked for links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extract_error: Option<String>,
@@ -386,6 +389,7 @@ mod milliseconds {
             body: s.body.map(from_ms),
             total: from_ms(s.total),
             reused: s.reused,
+            given_up: None,
         }))
     }
 }

@@ -84,6 +84,7 @@ impl Sealer {
         record.truncated = page.truncated;
         record.timings = Some(page.timings);
         record.peer = page.peer.map(|p| p.ip());
+        record.tls = page.tls;
         record.location = redirect_target(&record.url, page);
         record.retry_after = matches!(page.status, 429 | 503)
             .then(|| page.head.field("retry-after"))
@@ -140,6 +141,7 @@ fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
         error: None,
         timings: None,
         peer: None,
+        tls: None,
         extract_error: None,
         payload_of: None,
         links: Vec::new(),

@@ -27,6 +27,7 @@ fn parcel(store: &Store, n: u64) -> Arc<Parcel> {
             body: format!("{n} ").repeat(100).into(),
             truncated: None,
             peer: None,
+            tls: None,
             timings: Timings::default(),
         }))
     };

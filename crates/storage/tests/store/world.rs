@@ -49,6 +49,7 @@ pub(crate) fn page(visit: u64, address: &str, body: impl Into<Bytes>) -> Visited
         body,
         truncated: None,
         peer: Some(([192, 0, 2, 1], 80).into()),
+        tls: None,
         timings: Timings { total: Duration::from_micros(12_345), reused: true, ..Timings::default() },
     };
     visited(visit, url, Outcome::Page(Box::new(page)))
