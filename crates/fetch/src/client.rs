@@ -5,12 +5,12 @@
 use std::{fmt, future::poll_fn, rc::Rc, sync::Arc, task::Poll, time::Duration};
 
 use actix_http::body::None as NoBody;
-use awc::http::uri::{Authority, Parts, PathAndQuery, Scheme, Uri};
-use dragline_model::{Failure, FailureKind, Page, ResponseHead, Truncation};
+use awc::http::uri::Uri;
+use dragline_model::{Failure, FailureKind, GivenUp, Page, ResponseHead, Truncation};
 use tokio::time::Instant;
 
 use crate::{
-    Method, Request, Shared,
+    Request, Shared,
     bodies::{SMALL_BYTES, Share},
     body::Stage,
     connector::{Connector, Wire},
@@ -18,12 +18,12 @@ use crate::{
     exchange::{Answer, EXCHANGE, Exchange},
     framing::Malformed,
     patience::Patience,
-    request::head_fields,
+    request::head,
 };
 
-/// The authority of every URL that awc sees. The true one is the exchange's: so no host is parsed twice, and
-/// awc keeps no book of hosts.
-const AUTHORITY: &str = "wire";
+/// The URL that awc sees of every request. The true one is the exchange's: so no URL is parsed twice, awc keeps
+/// no book of hosts, and nothing in a URL is too much for it.
+const SHOWN_URL: &str = "http://wire/";
 
 /// awc would give up on a connection after this; the wire's own limits come first, and say why.
 const NEVER: Duration = Duration::from_secs(86_400);
@@ -35,7 +35,7 @@ const NEVER: Duration = Duration::from_secs(86_400);
 pub struct Client {
     wire: Rc<Wire>,
     awc: awc::Client,
-    authority: Authority,
+    shown: Uri,
 }
 
 impl Client {
@@ -49,33 +49,63 @@ impl Client {
             .no_default_headers()
             .connector(connector)
             .finish();
-        Self { wire, awc, authority: Authority::from_static(AUTHORITY) }
+        Self { wire, awc, shown: Uri::from_static(SHOWN_URL) }
     }
 
     /// Asks once, and answers with the response, whatever its status, or the reason for none.
     ///
-    /// A kept connection that turns out closed before the answer's first byte is replaced by a new one,
-    /// once. Dropping the future closes the connection.
+    /// A kept connection that is closed before the answer's first byte, or silent for longer than this host ever
+    /// takes, is given up for a new one, once, where the method allows the question to be asked again. Dropping
+    /// the future closes the connection.
     pub async fn fetch(&self, request: &Request) -> Result<Page, Failure> {
         let settings = &self.wire.shared.settings;
         let started = Instant::now();
-        let deadline = started + settings.limits.total;
-        let mut fresh = false;
+        let deadline = started + request.total.unwrap_or(settings.limits.total);
+        let mut given_up: Option<(GivenUp, Duration)> = None;
         loop {
-            let fields = head_fields(request, &settings.user_agent)?;
-            let exchange =
-                Rc::new(Exchange::new(request.url.clone(), request.method, fields, fresh, deadline));
-            match self.ask(&exchange).await {
-                Ok((status, answer)) => return self.page(request, &exchange, status, answer, started).await,
-                Err(_) if exchange.stale.get() && !fresh => fresh = true,
-                Err(failure) => return Err(failure),
+            let head = head(request, &settings.user_agent, None)?;
+            let exchange = Rc::new(Exchange::new(request, head, given_up.is_some(), deadline));
+            let page = match self.ask(&exchange).await {
+                Ok((status, answer)) => self.page(request, &exchange, status, answer).await,
+                Err(failure) => Err(failure),
+            };
+            self.learn(&exchange, given_up);
+            if let (Err(_), Some(how), None, true) =
+                (&page, exchange.stale.get(), given_up, exchange.repeatable)
+            {
+                self.wire.idle.forget(exchange.url.origin());
+                let silence = exchange.silence.get().unwrap_or_default();
+                given_up = Some((GivenUp { how, after: started.elapsed() }, silence));
+                continue;
             }
+            exchange.time(|t| {
+                t.total = started.elapsed();
+                t.given_up = given_up.map(|(what, _)| what);
+            });
+            let timings = exchange.timings.get();
+            return match page {
+                Ok(page) => Ok(Page { timings, ..page }),
+                Err(failure) => Err(failure.after(timings)),
+            };
+        }
+    }
+
+    /// Remembers how the host took it: the time to its first byte, and whether a kept connection was worth its
+    /// keep.
+    fn learn(&self, exchange: &Exchange, given_up: Option<(GivenUp, Duration)>) {
+        let timings = exchange.timings.get();
+        let Some(first_byte) = timings.first_byte else { return };
+        let (habits, origin) = (&self.wire.habits, exchange.url.origin());
+        habits.answered(origin, first_byte, timings.reused);
+        if let Some((GivenUp { how, .. }, silence)) = given_up {
+            habits.replaced(origin, how, silence, first_byte);
         }
     }
 
     /// Drops the kept connections that are closed or have waited too long; how many that were. To be called
     /// each second: a socket whose server has closed it is a descriptor held for nothing.
     pub fn reap(&self) -> usize {
+        self.wire.habits.forget_old();
         self.wire.idle.reap()
     }
 
@@ -86,11 +116,7 @@ impl Client {
 
     /// Sends the request and waits for the answer's head.
     async fn ask(&self, exchange: &Rc<Exchange>) -> Result<(u16, Answer), Failure> {
-        let method = match exchange.method {
-            Method::Get => awc::http::Method::GET,
-            Method::Head => awc::http::Method::HEAD,
-        };
-        let request = self.awc.request(method, self.target(exchange)?);
+        let request = self.awc.request(awc::http::Method::GET, self.shown.clone());
         let sent = EXCHANGE.scope(Rc::clone(exchange), request.send_body(NoBody::new())).await;
         match (sent, exchange.answer.take()) {
             (Ok(response), Some(answer)) => Ok((response.status().as_u16(), answer)),
@@ -102,21 +128,6 @@ impl Client {
         }
     }
 
-    /// The URL as awc is to see it.
-    fn target(&self, exchange: &Exchange) -> Result<Uri, Failure> {
-        let refuse = |error: String| {
-            Failure::new(FailureKind::Refused, format!("{} cannot stand in a request: {error}", exchange.url))
-        };
-        let mut parts = Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(
-            PathAndQuery::try_from(exchange.url.path_and_query())
-                .map_err(|error| refuse(error.to_string()))?,
-        );
-        Uri::from_parts(parts).map_err(|error| refuse(error.to_string()))
-    }
-
     /// Reads the body to its end, and makes the page.
     async fn page(
         &self,
@@ -124,27 +135,25 @@ impl Client {
         exchange: &Exchange,
         status: u16,
         mut answer: Answer,
-        started: Instant,
     ) -> Result<Page, Failure> {
-        let truncated = self.receive(request, exchange, &mut answer).await?;
+        let received = self.receive(request, exchange, &mut answer).await;
+        exchange.time(|t| t.body = exchange.first_byte_at.get().map(|first| first.elapsed()));
+        let truncated = received?;
         let Answer { head, body, mut conn, keep } = answer;
-        let peer = Some(conn.peer);
-        if keep && truncated.is_none() {
+        let (peer, tls) = (Some(conn.peer), conn.tls);
+        let origin = exchange.url.origin();
+        if keep && truncated.is_none() && self.wire.habits.may_reuse(origin, true) {
             conn.served += 1;
-            self.wire.idle.park(exchange.url.origin(), conn);
+            self.wire.idle.park(origin, conn);
         }
-        let now = Instant::now();
-        exchange.time(|t| {
-            t.body = exchange.first_byte_at.get().map(|first| now - first);
-            t.total = now - started;
-        });
         Ok(Page {
             status,
-            request: exchange.sent.take(),
+            request: exchange.recorded.clone(),
             head: ResponseHead::new(head),
             body: body.into_bytes(),
             truncated,
             peer,
+            tls,
             timings: exchange.timings.get(),
         })
     }
@@ -156,7 +165,9 @@ impl Client {
         exchange: &Exchange,
         answer: &mut Answer,
     ) -> Result<Option<Truncation>, Failure> {
-        let idle = self.wire.shared.settings.limits.idle;
+        let limits = &self.wire.shared.settings.limits;
+        let idle = limits.idle;
+        let mut pace = Pace::new(limits.rate_bytes, limits.rate_window);
         let mut patience = Patience::default();
         let mut heard = exchange.first_byte_at.get().unwrap_or_else(Instant::now);
         let mut is_small = true;
@@ -166,6 +177,7 @@ impl Client {
                 let share = self.share(exchange, answer).await?;
                 request.share.replace(Some(share));
                 heard = Instant::now();
+                pace.start_over(answer.body.len() as u64);
             }
             match answer.body.stage() {
                 Stage::Whole => return Ok(None),
@@ -174,7 +186,9 @@ impl Client {
             }
             let read = poll_fn(|cx| match self.poll_body(answer, cx) {
                 Poll::Ready(read) => Poll::Ready(Some(read)),
-                Poll::Pending => patience.poll(exchange.deadline.min(heard + idle), cx).map(|()| None),
+                Poll::Pending => {
+                    patience.poll(exchange.deadline.min(heard + idle).min(pace.due()), cx).map(|()| None)
+                }
             });
             match read.await {
                 Some(Ok(0)) if answer.body.ends_with_connection() => return Ok(None),
@@ -193,7 +207,11 @@ impl Client {
                     return Err(Failure::new(FailureKind::Malformed, malformed.to_string()));
                 }
                 None if Instant::now() >= exchange.deadline => return Ok(Some(Truncation::Time)),
-                None => return Err(silent(answer, idle)),
+                None if Instant::now() >= heard + idle => return Err(silent(answer, idle)),
+                None => {}
+            }
+            if pace.is_too_slow(answer.body.len() as u64) {
+                return Err(dripping(answer, limits.rate_bytes, limits.rate_window));
             }
             if Instant::now() >= exchange.deadline && answer.body.stage() == Stage::More {
                 return Ok(Some(Truncation::Time));
@@ -242,6 +260,39 @@ impl fmt::Debug for Client {
     }
 }
 
+/// Whether a body comes fast enough to be worth its place.
+struct Pace {
+    bytes: u64,
+    window: Duration,
+    since: Instant,
+    then: u64,
+}
+
+impl Pace {
+    fn new(bytes: u64, window: Duration) -> Self {
+        Self { bytes, window, since: Instant::now(), then: 0 }
+    }
+
+    /// When the next look is due.
+    fn due(&self) -> Instant {
+        self.since + if self.bytes == 0 { NEVER } else { self.window }
+    }
+
+    /// Looks, where a look is due, at what has come in all.
+    fn is_too_slow(&mut self, have: u64) -> bool {
+        if Instant::now() < self.due() {
+            return false;
+        }
+        let came = have - self.then;
+        self.start_over(have);
+        came < self.bytes
+    }
+
+    fn start_over(&mut self, have: u64) {
+        (self.since, self.then) = (Instant::now(), have);
+    }
+}
+
 /// Why a read brought nothing that can be used.
 enum Broken {
     Io(std::io::Error),
@@ -263,6 +314,14 @@ fn silent(answer: &Answer, idle: Duration) -> Failure {
     Failure::new(
         FailureKind::BodyTimeout,
         format!("silence for {} after {came} bytes of the body", seconds(idle)),
+    )
+}
+
+fn dripping(answer: &Answer, bytes: u64, window: Duration) -> Failure {
+    let came = answer.body.len();
+    Failure::new(
+        FailureKind::BodyTimeout,
+        format!("fewer than {bytes} bytes of the body in {}, after {came}", seconds(window)),
     )
 }
 

@@ -20,6 +20,7 @@ use futures_util::future::{Either, LocalBoxFuture};
 use crate::{
     dial::dial,
     exchange::{EXCHANGE, Exchange},
+    habits::Habits,
     idle::Idle,
     shared::Inner,
     stream::Conn,
@@ -35,6 +36,7 @@ const SCRATCH_BYTES: usize = 64 << 10;
 pub(crate) struct Wire {
     pub(crate) shared: Arc<Inner>,
     pub(crate) idle: Idle,
+    pub(crate) habits: Habits,
     /// What was just read. Only borrowed within one poll, so one is enough for all.
     pub(crate) scratch: RefCell<Vec<u8>>,
 }
@@ -44,6 +46,7 @@ impl Wire {
         let limits = &shared.settings.limits;
         Self {
             idle: Idle::new(limits.keep_idle, limits.idle_per_host),
+            habits: Habits::default(),
             scratch: RefCell::new(Vec::with_capacity(SCRATCH_BYTES)),
             shared,
         }
@@ -52,12 +55,12 @@ impl Wire {
     /// The best connection kept for an exchange's origin.
     fn kept(&self, exchange: &Exchange) -> Option<Conn> {
         let origin = exchange.url.origin();
-        if exchange.fresh {
-            // One of them was closed under us; the others are as old.
-            self.idle.forget(origin);
+        if exchange.fresh || !self.habits.may_reuse(origin, exchange.repeatable) {
             return None;
         }
-        self.idle.take(origin)
+        let conn = self.idle.take(origin)?;
+        exchange.silence.set(Some(self.habits.silence(origin)));
+        Some(conn)
     }
 }
 

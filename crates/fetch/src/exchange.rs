@@ -1,20 +1,21 @@
 //! One request and its answer, as they pass round awc.
 //!
 //! awc polls connector and stream inside the caller's own future. A task-local slip set around that future
-//! therefore carries in what the wire must know (target, deadlines) and carries out what awc has no place
+//! therefore carries in what the wire must know (target, head, deadlines) and carries out what awc has no place
 //! for: the typed failure, the head as received, the connection with the body still on it, the time each
 //! phase took.
 
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    time::Duration,
 };
 
 use bytes::Bytes;
-use dragline_model::{CanonicalUrl, Failure, Timings};
+use dragline_model::{CanonicalUrl, Failure, Stale, Timings};
 use tokio::time::Instant;
 
-use crate::{Method, body::Body, stream::Conn};
+use crate::{Request, body::Body, request::Head, stream::Conn};
 
 tokio::task_local! {
     /// The exchange that is under way in this future.
@@ -25,16 +26,23 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) url: CanonicalUrl,
-    pub(crate) method: Method,
-    /// The request's head behind the request line.
-    pub(crate) fields: Vec<u8>,
+    /// The request's head, complete.
+    pub(crate) head: Bytes,
+    /// The same as it may be recorded.
+    pub(crate) recorded: Bytes,
+    /// What follows it.
+    pub(crate) body: Bytes,
+    /// The answer has no body.
+    pub(crate) is_head: bool,
+    /// A server may see the request twice.
+    pub(crate) repeatable: bool,
     /// No kept connection will do.
     pub(crate) fresh: bool,
     /// When the whole must be over.
     pub(crate) deadline: Instant,
 
-    /// The request's head as it was sent.
-    pub(crate) sent: RefCell<Bytes>,
+    /// How long a kept connection may be silent, where it is one.
+    pub(crate) silence: Cell<Option<Duration>>,
     pub(crate) timings: Cell<Timings>,
     /// When the first byte of the answer came.
     pub(crate) first_byte_at: Cell<Option<Instant>>,
@@ -42,9 +50,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: RefCell<Option<Answer>>,
     /// Why there is none.
     pub(crate) failure: RefCell<Option<Failure>>,
-    /// The failure is that a kept connection was closed before the answer's first byte: the server may never
-    /// have seen the request.
-    pub(crate) stale: Cell<bool>,
+    /// The failure is the kept connection's: the server may never have seen the request.
+    pub(crate) stale: Cell<Option<Stale>>,
 }
 
 /// An answer whose head is complete.
@@ -61,20 +68,19 @@ pub(crate) struct Answer {
 }
 
 impl Exchange {
-    pub(crate) fn new(
-        url: CanonicalUrl,
-        method: Method,
-        fields: Vec<u8>,
-        fresh: bool,
-        deadline: Instant,
-    ) -> Self {
+    pub(crate) fn new(request: &Request, head: Head, fresh: bool, deadline: Instant) -> Self {
+        let Head { bytes, recorded } = head;
+        let head = Bytes::from(bytes);
         Self {
-            url,
-            method,
-            fields,
-            fresh,
+            url: request.url.clone(),
+            recorded: recorded.map_or_else(|| head.clone(), Bytes::from),
+            head,
+            body: request.body.clone(),
+            is_head: request.method.is_head(),
+            repeatable: request.method.is_idempotent(),
+            fresh: fresh || request.fresh,
             deadline,
-            sent: RefCell::default(),
+            silence: Cell::default(),
             timings: Cell::default(),
             first_byte_at: Cell::default(),
             answer: RefCell::default(),

@@ -40,8 +40,11 @@ pub use overrides::Override;
 mod shared;
 pub use shared::Shared;
 
+mod method;
+pub use method::{Method, MethodError};
+
 mod request;
-pub use request::{Method, Request};
+pub use request::{Request, field_objection};
 
 mod client;
 pub use client::Client;
@@ -52,6 +55,7 @@ mod wire_io;
 
 mod dial;
 mod guard;
+mod habits;
 mod idle;
 mod stream;
 mod tls;

@@ -46,6 +46,11 @@ pub struct Limits {
     pub head: Duration,
     /// Longest silence within a body.
     pub idle: Duration,
+    /// Fewest bytes of a body in [`Limits::rate_window`]: a server that drips holds a connection and a place for
+    /// nothing. 0 is no bound.
+    pub rate_bytes: u64,
+    /// The time over which that is counted.
+    pub rate_window: Duration,
     /// For the whole exchange. A body that is still coming then is kept as far as it came.
     pub total: Duration,
     /// Largest response head in bytes, interim ones included.
@@ -72,6 +77,8 @@ impl Default for Limits {
             tls: Duration::from_secs(10),
             head: Duration::from_secs(30),
             idle: Duration::from_secs(20),
+            rate_bytes: 256 * 30,
+            rate_window: Duration::from_secs(30),
             total: Duration::from_secs(120),
             head_bytes: 128 << 10,
             body_bytes: 16 << 20,

@@ -4,10 +4,12 @@ use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::BufMut;
+use dragline_model::{TlsSession, TlsVersion};
 use futures_util::FutureExt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
@@ -34,6 +36,11 @@ pub(crate) struct Conn {
     pub(crate) served: u32,
     /// When the last of them ended.
     pub(crate) idle_since: Instant,
+    /// The TLS session, where there is one.
+    pub(crate) tls: Option<TlsSession>,
+    /// Set where the other end is a proxy that passes requests on: they name their target in full, and have this
+    /// field (or nothing) for the proxy alone.
+    pub(crate) forward: Option<Arc<str>>,
     /// Its share of the open files; given back when the connection goes.
     _permit: OwnedSemaphorePermit,
 }
@@ -41,7 +48,8 @@ pub(crate) struct Conn {
 impl Conn {
     /// A connection that has served nobody yet.
     pub(crate) fn new(stream: Stream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, peer, served: 0, idle_since: Instant::now(), _permit: permit }
+        let tls = stream.tls_session();
+        Self { stream, peer, served: 0, idle_since: Instant::now(), tls, forward: None, _permit: permit }
     }
 
     /// Reads to the end of `buffer`: the bytes read, 0 at the connection's end. The buffer must have room.
@@ -62,6 +70,17 @@ impl Conn {
         // Outside the task's budget: inside it, a task that has done much is told "pending" by every socket,
         // the dead ones too.
         tokio::task::unconstrained(read).now_or_never().is_none()
+    }
+}
+
+impl Stream {
+    fn tls_session(&self) -> Option<TlsSession> {
+        let Stream::Tls(tls) = self else { return None };
+        let version = match tls.get_ref().1.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+            _ => TlsVersion::V1_2,
+        };
+        Some(TlsSession { version, verified: true })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What awc takes for a connection: good for one request and the head of its answer.
 //!
-//! Owns the passage of both: the request line is awc's and the fields are ours; the answer's head goes to
+//! Owns the passage of both: awc says when to send, what is sent is the exchange's; the answer's head goes to
 //! the exchange as it came, and awc is shown its status, no body and the connection's end. Anything unclean
 //! drops the connection.
 
@@ -13,7 +13,7 @@ use std::{
 
 use actix_rt::net::{ActixStream, Ready};
 use bytes::Bytes;
-use dragline_model::{Failure, FailureKind};
+use dragline_model::{Failure, FailureKind, Stale};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
@@ -33,6 +33,9 @@ use crate::{
 const SHOWN: [u8; 55] = *b"HTTP/1.1 000 \r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const SHOWN_STATUS: std::ops::Range<usize> = 9..12;
 
+/// A body up to this size goes out in one piece with its head.
+const JOINED_BODY_MAX: usize = 16 << 10;
+
 /// One request and the head of its answer, on one connection.
 #[derive(Debug)]
 pub(crate) struct WireIo {
@@ -51,11 +54,14 @@ pub(crate) struct WireIo {
 /// The request on its way out.
 #[derive(Debug)]
 enum Sending {
-    /// What awc has written so far.
-    Collecting(Vec<u8>),
-    /// The head, and how much of it is out.
-    Writing(Bytes, usize),
+    /// awc has not written its own head yet. What it writes is not sent: it keeps fields in a hash map, adds
+    /// `date`, and knows neither proxies nor a query that is not to be touched.
+    Awaited,
+    /// A part, how much of it is out, and the part behind it.
+    Writing(Bytes, usize, Bytes),
     Done,
+    /// The server does not take the rest. It may have answered all the same.
+    Refused(io::Error),
 }
 
 impl WireIo {
@@ -67,33 +73,52 @@ impl WireIo {
             wire,
             exchange,
             conn: Some(conn),
-            request: Sending::Collecting(Vec::new()),
+            request: Sending::Awaited,
             sent_at: Instant::now(),
             patience: Patience::default(),
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Sending::Writing(head, at) = &mut self.request {
-            let Some(conn) = &mut self.conn else { return Poll::Ready(Err(taken())) };
-            if *at == head.len() {
-                match Pin::new(&mut conn.stream).poll_flush(cx) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(Some(error)))),
-                    Poll::Pending => return self.wait(cx),
+    /// What goes out: the head, as this connection wants it, and the body.
+    fn begin(&mut self) {
+        let (head, body) = (self.exchange.head.clone(), self.exchange.body.clone());
+        let forward = self.conn.as_ref().and_then(|conn| conn.forward.as_deref());
+        let head = forward.map_or(head.clone(), |field| in_full(&head, &self.exchange, field).into());
+        self.request = if body.is_empty() || body.len() > JOINED_BODY_MAX {
+            Sending::Writing(head, 0, body)
+        } else {
+            Sending::Writing([head, body].concat().into(), 0, Bytes::new())
+        };
+    }
+
+    /// Writes what the connection takes. Never waits for all of it to be taken: an answer may come first.
+    fn send(&mut self, cx: &mut Context<'_>) {
+        let limit = self.wire.shared.settings.limits.head;
+        let Some(conn) = &mut self.conn else { return };
+        while let Sending::Writing(part, at, behind) = &mut self.request {
+            if *at == part.len() && !behind.is_empty() {
+                (*part, *at) = (std::mem::take(behind), 0);
+            }
+            let written = if *at < part.len() {
+                Pin::new(&mut conn.stream).poll_write(cx, &part[*at..])
+            } else {
+                Pin::new(&mut conn.stream).poll_flush(cx).map_ok(|()| 0)
+            };
+            match written {
+                Poll::Ready(Ok(0)) if *at < part.len() => {
+                    self.request = Sending::Refused(io::ErrorKind::WriteZero.into());
                 }
-                self.sent_at = Instant::now();
-                self.request = Sending::Done;
-                return Poll::Ready(Ok(()));
+                Poll::Ready(Ok(0)) => {
+                    self.sent_at = Instant::now();
+                    self.request = Sending::Done;
+                }
+                Poll::Ready(Ok(n)) => *at += n,
+                Poll::Ready(Err(error)) => self.request = Sending::Refused(error),
+                Poll::Pending => return,
             }
-            match Pin::new(&mut conn.stream).poll_write(cx, &head[*at..]) {
-                Poll::Ready(Ok(n)) if n > 0 => *at += n,
-                Poll::Ready(Ok(_)) => return Poll::Ready(Err(self.lost(None))),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(Some(error)))),
-                Poll::Pending => return self.wait(cx),
-            }
+            // The time for the answer's head begins when the server has all it needs.
+            self.head_deadline = until(limit, &self.exchange);
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Reads until the final head is whole; its status, for awc.
@@ -107,6 +132,10 @@ impl WireIo {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.lost(None))),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(Some(error)))),
+                // Nothing came, and nothing can.
+                Poll::Pending if matches!(self.request, Sending::Refused(_)) => {
+                    return Poll::Ready(Err(self.lost(None)));
+                }
                 Poll::Pending => return self.wait(cx),
             }
             if self.exchange.first_byte_at.get().is_none() {
@@ -114,7 +143,7 @@ impl WireIo {
                 self.exchange.first_byte_at.set(Some(now));
                 self.exchange.time(|t| t.first_byte = Some(now - self.sent_at));
             }
-            let status = self.reply.take_in(&scratch, self.exchange.method).and_then(|found| match found {
+            let status = self.reply.take_in(&scratch, self.exchange.is_head).and_then(|found| match found {
                 Some(found) => self.hand_over(found, &scratch).map(Some),
                 None => Ok(None),
             });
@@ -135,7 +164,8 @@ impl WireIo {
         let mut body = Body::new(framing, self.wire.shared.settings.limits.body_bytes);
         let used = body.feed(behind)?;
         if let Some(conn) = self.conn.take() {
-            let keep = keep && used == behind.len();
+            // A request that is not all out has left the connection in the middle of a message.
+            let keep = keep && used == behind.len() && matches!(self.request, Sending::Done);
             self.exchange.answer.replace(Some(Answer { head: found.raw, body, conn, keep }));
         }
         Ok(status)
@@ -143,23 +173,44 @@ impl WireIo {
 
     /// The deadline's turn, when the socket has nothing.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        ready!(self.patience.poll(self.head_deadline, cx));
+        let silent_at = self.silent_at();
+        let deadline = silent_at.map_or(self.head_deadline, |at| at.min(self.head_deadline));
+        ready!(self.patience.poll(deadline, cx));
+        if silent_at.is_some_and(|at| at <= Instant::now()) {
+            self.exchange.stale.set(Some(Stale::Silent));
+            let why = "the kept connection was silent for longer than this host ever takes".to_owned();
+            return Poll::Ready(Err(self.fail(FailureKind::HeadTimeout, why)));
+        }
         let limits = &self.wire.shared.settings.limits;
         let limit = seconds(limits.head.min(limits.total));
         let why = match self.reply.received {
+            0 if !matches!(self.request, Sending::Done) => {
+                format!("the server took no more of the request for {limit}")
+            }
             0 => format!("no answer within {limit}"),
             n => format!("{n} bytes of the answer's head within {limit}, and not its end"),
         };
         Poll::Ready(Err(self.fail(FailureKind::HeadTimeout, why)))
     }
 
+    /// When silence on a kept connection is no longer believed to be work.
+    fn silent_at(&self) -> Option<Instant> {
+        let is_sent = matches!(self.request, Sending::Done);
+        let limit = self.exchange.silence.get().filter(|_| is_sent && self.reply.received == 0)?;
+        self.exchange.repeatable.then_some(self.sent_at + limit)
+    }
+
     /// The connection's end, where an answer was expected.
     fn lost(&mut self, error: Option<io::Error>) -> io::Error {
-        let how = error.map_or_else(|| "closed".to_owned(), |error| format!("lost ({error})"));
+        let refused = match std::mem::replace(&mut self.request, Sending::Done) {
+            Sending::Refused(error) => Some(error),
+            _ => None,
+        };
+        let how = error.or(refused).map_or_else(|| "closed".to_owned(), |error| format!("lost ({error})"));
         let served = self.conn.as_ref().map_or(0, |conn| conn.served);
         let why = match self.reply.received {
             0 if served > 0 => {
-                self.exchange.stale.set(true);
+                self.exchange.stale.set(Some(Stale::Closed));
                 format!("the kept connection was {how} before an answer came")
             }
             0 => format!("the connection was {how} before an answer came"),
@@ -173,6 +224,15 @@ impl WireIo {
         self.exchange.failure.replace(Some(Failure::new(kind, why)));
         io::Error::other("see the exchange")
     }
+}
+
+/// A request's head for a proxy that passes it on: the target in full (RFC 9112 §3.2.2), and a field that is the
+/// proxy's own.
+fn in_full(head: &[u8], exchange: &Exchange, field: &str) -> Vec<u8> {
+    let line = memchr::memchr(b'\n', head).map_or(head.len(), |i| i + 1);
+    let method = memchr::memchr(b' ', head).map_or(0, |i| i + 1);
+    let origin = exchange.url.origin();
+    [&head[..method], origin.as_bytes(), &head[method..line], field.as_bytes(), &head[line..]].concat()
 }
 
 /// The heads of an answer, interim ones and the final one, as they come in.
@@ -202,7 +262,7 @@ impl Heads {
     }
 
     /// Takes what was read; the final head, when it is whole.
-    fn take_in(&mut self, input: &[u8], method: crate::Method) -> Result<Option<Found>, Malformed> {
+    fn take_in(&mut self, input: &[u8], is_head: bool) -> Result<Option<Found>, Malformed> {
         // Nearly always a head comes in one piece, and is read where it lies.
         let mut partial = std::mem::take(&mut self.partial);
         let mut seen = partial.len();
@@ -231,7 +291,7 @@ impl Heads {
                 return Ok(None);
             };
             let raw = &head[..end];
-            match framing::parse_head(raw, method)? {
+            match framing::parse_head(raw, is_head)? {
                 Head::Interim => {
                     self.interims += 1;
                     if self.interims > framing::INTERIM_MAX {
@@ -255,6 +315,7 @@ impl AsyncRead for WireIo {
         if me.conn.is_none() {
             return Poll::Ready(Ok(()));
         }
+        me.send(cx);
         let status = ready!(me.poll_head(cx))?;
         let mut shown = SHOWN;
         shown[SHOWN_STATUS].copy_from_slice(&[100, 10, 1].map(|place| b'0' + (status / place % 10) as u8));
@@ -267,24 +328,18 @@ impl AsyncRead for WireIo {
 }
 
 impl AsyncWrite for WireIo {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let me = self.get_mut();
-        let Sending::Collecting(collected) = &mut me.request else { return Poll::Ready(Err(taken())) };
-        collected.extend_from_slice(buf);
-        if collected.ends_with(b"\r\n\r\n") {
-            // awc keeps fields in a hash map and adds `date`: the line is its own, the fields are not.
-            let line = memchr::memchr(b'\n', collected).map_or(0, |i| i + 1);
-            collected.truncate(line);
-            collected.extend_from_slice(&me.exchange.fields);
-            let head = Bytes::from(std::mem::take(collected));
-            me.exchange.sent.replace(head.clone());
-            me.request = Sending::Writing(head, 0);
+        if matches!(me.request, Sending::Awaited) {
+            me.begin();
+            me.send(cx);
         }
         Poll::Ready(Ok(buf.len()))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_send(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Sending goes on while the answer is waited for.
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -311,13 +366,13 @@ fn taken() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Method, framing::Framing};
+    use crate::framing::Framing;
 
     /// Feeds pieces of `step` bytes: the final head's text, and what of the input lies behind it.
     fn feed(input: &str, step: usize) -> Result<Option<(String, String)>, Malformed> {
         let mut heads = Heads::new(200);
         for (i, piece) in input.as_bytes().chunks(step).enumerate() {
-            if let Some(found) = heads.take_in(piece, Method::Get)? {
+            if let Some(found) = heads.take_in(piece, false)? {
                 let end = (i * step + piece.len()).min(input.len());
                 assert_eq!(found.head, Head::Final { status: 200, framing: Framing::Length(2), keep: true });
                 let raw = String::from_utf8(found.raw.to_vec()).unwrap();
@@ -364,7 +419,7 @@ mod tests {
     fn interim_heads_are_counted_and_bounded() {
         let mut heads = Heads::new(1 << 20);
         let hints = "HTTP/1.1 100 Continue\r\n\r\n".repeat(usize::from(framing::INTERIM_MAX));
-        assert!(heads.take_in(hints.as_bytes(), Method::Get).unwrap().is_none());
-        assert_eq!(heads.take_in(b"HTTP/1.1 100\r\n\r\n", Method::Get).unwrap_err(), Malformed::Interims);
+        assert!(heads.take_in(hints.as_bytes(), false).unwrap().is_none());
+        assert_eq!(heads.take_in(b"HTTP/1.1 100\r\n\r\n", false).unwrap_err(), Malformed::Interims);
     }
 }

@@ -232,7 +232,7 @@ fn a_page_has_the_bytes_of_both_heads() {
         assert_eq!(
             sent,
             format!(
-                "GET /dir/x?q=1 HTTP/1.1\r\nHost: {}\r\nUser-Agent: {agent}\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n\r\n",
+                "GET /dir/x?q=1 HTTP/1.1\r\nHost: {}\r\nUser-Agent: {agent}\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n",
                 server.address
             )
         );
@@ -247,7 +247,7 @@ fn head_asks_for_the_head_only() {
             keep("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
         });
         let client = client(loopback());
-        let request = Request::get(CanonicalUrl::parse(&server.url("/")).unwrap()).method(Method::Head);
+        let request = Request::get(CanonicalUrl::parse(&server.url("/")).unwrap()).method(Method::HEAD);
         for _ in 0..2 {
             assert_eq!(told(&client.fetch(&request).await), "200 whole \"\"");
         }
