@@ -13,21 +13,22 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The particulars, for a person: addresses, limits, the system's own words.
     pub detail: String,
-    /// Where the time went until then. Not kept: a store has the fact, not its duration.
+    /// Where the time went until then, where anybody looked at a clock. Not kept: a store has the fact, not its
+    /// duration.
     #[serde(skip)]
-    pub timings: Timings,
+    pub timings: Option<Box<Timings>>,
 }
 
 impl Failure {
     /// A failure with its particulars.
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), timings: Timings::default() }
+        Self { kind, detail: detail.into(), timings: None }
     }
 
     /// The same with the time it took.
     #[must_use]
     pub fn after(mut self, timings: Timings) -> Self {
-        self.timings = timings;
+        self.timings = Some(Box::new(timings));
         self
     }
 }
