@@ -60,11 +60,12 @@ impl Client {
     pub async fn fetch(&self, request: &Request) -> Result<Page, Failure> {
         let settings = &self.wire.shared.settings;
         let started = Instant::now();
-        let deadline = started + request.total.unwrap_or(settings.limits.total);
+        let total = request.total.unwrap_or(settings.limits.total);
+        let deadline = started + total;
         let mut given_up: Option<(GivenUp, Duration)> = None;
         loop {
             let head = head(request, &settings.user_agent, None)?;
-            let exchange = Rc::new(Exchange::new(request, head, given_up.is_some(), deadline));
+            let exchange = Rc::new(Exchange::new(request, head, given_up.is_some(), total, deadline));
             let page = match self.ask(&exchange).await {
                 Ok((status, answer)) => self.page(request, &exchange, status, answer).await,
                 Err(failure) => Err(failure),
@@ -99,6 +100,9 @@ impl Client {
         habits.answered(origin, first_byte, timings.reused);
         if let Some((GivenUp { how, .. }, silence)) = given_up {
             habits.replaced(origin, how, silence, first_byte);
+            if !habits.may_reuse(origin, true) {
+                self.wire.idle.forget(origin);
+            }
         }
     }
 

@@ -53,13 +53,18 @@ pub(crate) async fn dial(shared: &Inner, idle: &Idle, exchange: &Exchange) -> Re
     let certified = name.strip_suffix('.').unwrap_or(name).to_owned();
     let server = ServerName::try_from(certified)
         .map_err(|_| failed(format!("{host} is no name that a certificate could be for")))?;
-    let handshake = TlsConnector::from(Arc::clone(&shared.tls)).connect(server, tcp);
+    let (config, verified) = shared.tls.of(host);
+    let handshake = TlsConnector::from(config).connect(server, tcp);
     let tls = timeout_at(until(limits.tls, exchange), handshake)
         .await
         .map_err(|_| failed(format!("no TLS session with {host} within {}", seconds(limits.tls))))?
         .map_err(|error| failed(crate::tls::reason(&error, host)))?;
     exchange.time(|t| t.tls = Some(started.elapsed()));
-    Ok(Conn::new(Stream::Tls(Box::new(tls)), peer, permit))
+    let mut conn = Conn::new(Stream::Tls(Box::new(tls)), peer, permit);
+    if let Some(session) = &mut conn.tls {
+        session.verified = verified;
+    }
+    Ok(conn)
 }
 
 /// The addresses to try: the override's, the literal's, or those of the name that pass the guard.

@@ -38,6 +38,8 @@ pub(crate) struct Exchange {
     pub(crate) repeatable: bool,
     /// No kept connection will do.
     pub(crate) fresh: bool,
+    /// For the whole, as it was when it began.
+    pub(crate) total: Duration,
     /// When the whole must be over.
     pub(crate) deadline: Instant,
 
@@ -68,7 +70,13 @@ pub(crate) struct Answer {
 }
 
 impl Exchange {
-    pub(crate) fn new(request: &Request, head: Head, fresh: bool, deadline: Instant) -> Self {
+    pub(crate) fn new(
+        request: &Request,
+        head: Head,
+        fresh: bool,
+        total: Duration,
+        deadline: Instant,
+    ) -> Self {
         let Head { bytes, recorded } = head;
         let head = Bytes::from(bytes);
         Self {
@@ -79,6 +87,7 @@ impl Exchange {
             is_head: request.method.is_head(),
             repeatable: request.method.is_idempotent(),
             fresh: fresh || request.fresh,
+            total,
             deadline,
             silence: Cell::default(),
             timings: Cell::default(),

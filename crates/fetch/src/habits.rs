@@ -85,7 +85,8 @@ impl Habits {
         });
     }
 
-    /// A kept connection was given up after `limit`, and a fresh one answered after `first_byte`.
+    /// A kept connection was given up after `limit`, and a fresh one answered after `first_byte`. Whether this is
+    /// kept in mind is what [`Habits::may_reuse`] tells.
     pub(crate) fn replaced(&self, origin: &str, how: Stale, limit: Duration, first_byte: Duration) {
         self.with(origin, |habit| {
             if how == Stale::Silent && first_byte >= limit {

@@ -34,6 +34,9 @@ pub use settings::{Limits, Settings, SettingsError};
 mod net;
 pub use net::Net;
 
+mod host_pattern;
+pub use host_pattern::HostPattern;
+
 mod overrides;
 pub use overrides::Override;
 

@@ -5,7 +5,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::{Net, Override};
+use crate::{HostPattern, Net, Override};
 
 /// Everything [`crate::Shared`] is made from.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub overrides: Vec<Override>,
     /// Certificates (PEM) that are trusted beside Mozilla's roots.
     pub ca_file: Option<PathBuf>,
+    /// Hosts whose certificates are not checked. What comes from them says so ([`dragline_model::TlsSession`]).
+    pub unverified: Vec<HostPattern>,
     /// Bounds on time and size.
     pub limits: Limits,
 }
@@ -29,6 +31,7 @@ impl Default for Settings {
             allow_net: Vec::new(),
             overrides: Vec::new(),
             ca_file: None,
+            unverified: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -97,6 +100,8 @@ pub enum SettingsError {
     Net(String),
     /// No override; the text as given and what is wrong with it.
     Override(String, &'static str),
+    /// No host name or `*.NAME`; the text as given and what is wrong with it.
+    Host(String, &'static str),
     /// The certificates could not be used; the file and the reason.
     CaFile(PathBuf, String),
     /// The user agent has characters that cannot stand in a header field.
@@ -113,6 +118,9 @@ impl fmt::Display for SettingsError {
             }
             SettingsError::Override(text, why) => {
                 write!(f, "{text:?} is no override: {why}; write NAME=IP, NAME=IP:PORT or *.NAME=IP")
+            }
+            SettingsError::Host(text, why) => {
+                write!(f, "{text:?} names no host: {why}; write example.org or *.example.org")
             }
             SettingsError::CaFile(path, why) => {
                 write!(f, "certificates of {}: {why}; a PEM file is expected", path.display())

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 
-use crate::{Override, Settings, SettingsError, bodies::Bodies, guard::Guard, request::is_field_value, tls};
+use crate::{
+    Override, Settings, SettingsError, bodies::Bodies, guard::Guard, request::is_field_value, tls::Tls,
+};
 
 /// Open files that are left to everybody else: store, log, control, names' look-ups, the runtimes' own.
 const FILES_LEFT: usize = 128;
@@ -28,7 +29,7 @@ pub struct Shared(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) guard: Guard,
-    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) tls: Tls,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) connections: usize,
     pub(crate) bodies: Bodies,
@@ -40,7 +41,7 @@ impl Shared {
         if !settings.user_agent.is_ascii() || !is_field_value(&settings.user_agent) {
             return Err(SettingsError::UserAgent(settings.user_agent));
         }
-        let tls = tls::config(settings.ca_file.as_deref())?;
+        let tls = Tls::new(settings.ca_file.as_deref(), &settings.unverified)?;
         let connections =
             settings.limits.connections.unwrap_or_else(connections_allowed).clamp(1, CONNECTIONS_MAX);
         Ok(Self(Arc::new(Inner {

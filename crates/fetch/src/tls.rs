@@ -1,17 +1,23 @@
 //! TLS: whom we trust, and in plain words why a handshake failed.
 //!
 //! Owns the client's configuration (rustls on ring, TLS 1.2 and 1.3, Mozilla's roots and the user's own,
-//! HTTP/1.1 alone in ALPN) and the texts. Never lifts a check.
+//! HTTP/1.1 alone in ALPN) and the texts. A check is lifted only for the hosts that the user names, by a
+//! configuration that shares nothing with the other.
 
 use std::{io, path::Path, sync::Arc};
 
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, Error, RootCertStore,
-    client::Resumption,
-    pki_types::{CertificateDer, pem::PemObject},
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 
-use crate::SettingsError;
+use crate::{HostPattern, SettingsError};
 
 /// Sessions kept for resumption, in names: a resumed handshake costs a third. The library's own 256 are
 /// fewer than the hosts of a small crawl.
@@ -20,8 +26,89 @@ const SESSIONS_MAX: usize = 4096;
 /// Names of a certificate that are repeated in an error; some have hundreds.
 const NAMES_SHOWN_MAX: usize = 4;
 
-/// The configuration every connection of the process shares.
-pub(crate) fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, SettingsError> {
+/// The two configurations of a process.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    verified: Arc<ClientConfig>,
+    /// For these hosts alone.
+    unverified: Option<(Vec<HostPattern>, Arc<ClientConfig>)>,
+}
+
+impl Tls {
+    pub(crate) fn new(ca_file: Option<&Path>, unverified: &[HostPattern]) -> Result<Self, SettingsError> {
+        let unverified = if unverified.is_empty() {
+            None
+        } else {
+            Some((unverified.to_vec(), config_without_verification()?))
+        };
+        Ok(Self { verified: config(ca_file)?, unverified })
+    }
+
+    /// The configuration for a host, and whether it verifies.
+    pub(crate) fn of(&self, host: &str) -> (Arc<ClientConfig>, bool) {
+        match &self.unverified {
+            Some((hosts, config)) if hosts.iter().any(|it| it.fits(host)) => (Arc::clone(config), false),
+            _ => (Arc::clone(&self.verified), true),
+        }
+    }
+}
+
+/// A configuration that takes any certificate. Its sessions are its own: a ticket from a host that was never
+/// checked must not open a connection that counts as checked.
+fn config_without_verification() -> Result<Arc<ClientConfig>, SettingsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SettingsError::Tls(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Takes any certificate; the handshake itself is still checked, so that the session is at least with whoever
+/// holds its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The configuration every connection shares whose host is verified.
+fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, SettingsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
         add_roots(&mut roots, path).map_err(|why| SettingsError::CaFile(path.to_owned(), why))?;

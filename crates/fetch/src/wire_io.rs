@@ -181,8 +181,7 @@ impl WireIo {
             let why = "the kept connection was silent for longer than this host ever takes".to_owned();
             return Poll::Ready(Err(self.fail(FailureKind::HeadTimeout, why)));
         }
-        let limits = &self.wire.shared.settings.limits;
-        let limit = seconds(limits.head.min(limits.total));
+        let limit = seconds(self.wire.shared.settings.limits.head.min(self.exchange.total));
         let why = match self.reply.received {
             0 if !matches!(self.request, Sending::Done) => {
                 format!("the server took no more of the request for {limit}")

@@ -7,5 +7,7 @@ mod answers;
 mod connections;
 mod corpora;
 mod guard;
+mod kept;
 mod limits;
+mod sending;
 mod tls;

@@ -20,6 +20,8 @@ pub(crate) struct Asked {
     pub(crate) head: String,
     /// The path and query of its request line.
     pub(crate) target: String,
+    /// The body, as long as its `Content-Length` says.
+    pub(crate) body: Vec<u8>,
     /// Which connection it came on, from 0.
     pub(crate) connection: usize,
     /// Which request on that connection it is, from 0.
@@ -36,6 +38,10 @@ pub(crate) enum Reply {
     Silence(Vec<u8>),
     /// Sends the bytes again and again until the client closes.
     Endless(Vec<u8>),
+    /// Sends the bytes, then a single one at each tick until the client closes.
+    Drip(Vec<u8>, Duration),
+    /// Waits, sends the bytes, and waits for the next request.
+    After(Duration, Vec<u8>),
 }
 
 /// Shorthand: the bytes of an answer that is sent and followed by closing.
@@ -95,6 +101,7 @@ impl Server {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "a slow server is what is played here, on a thread of its own")]
 fn serve(
     mut stream: TcpStream,
     connection: usize,
@@ -106,7 +113,8 @@ fn serve(
         let Some(head) = read_head(&mut stream)? else { return Ok(()) };
         heads.lock().unwrap().push(head.clone());
         let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        match answer(&Asked { head, target, connection, nth }) {
+        let body = if target.contains("unread") { Vec::new() } else { read_body(&mut stream, &head)? };
+        match answer(&Asked { head, target, body, connection, nth }) {
             Reply::Keep(bytes) => stream.write_all(&bytes)?,
             Reply::Close(bytes) => return stream.write_all(&bytes),
             Reply::Silence(bytes) => {
@@ -117,6 +125,17 @@ fn serve(
             Reply::Endless(bytes) => loop {
                 stream.write_all(&bytes)?;
             },
+            Reply::Drip(bytes, tick) => {
+                stream.write_all(&bytes)?;
+                loop {
+                    std::thread::sleep(tick);
+                    stream.write_all(b"x")?;
+                }
+            }
+            Reply::After(time, bytes) => {
+                std::thread::sleep(time);
+                stream.write_all(&bytes)?;
+            }
         }
     }
     Ok(())
@@ -133,6 +152,13 @@ pub(crate) fn read_head(stream: &mut impl Read) -> std::io::Result<Option<String
         head.push(byte[0]);
     }
     Ok(Some(String::from_utf8(head).unwrap()))
+}
+
+fn read_body(stream: &mut impl Read, head: &str) -> std::io::Result<Vec<u8>> {
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body)?;
+    Ok(body)
 }
 
 /// Limits that a test can wait for.

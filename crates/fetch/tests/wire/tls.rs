@@ -9,7 +9,7 @@ use std::{
 
 use crate::support::{client, detail, get, loopback, read_head, run, told};
 use dragline_fetch::{Client, Settings};
-use dragline_model::FailureKind;
+use dragline_model::{FailureKind, TlsSession, TlsVersion};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     date_time_ymd,
@@ -119,6 +119,7 @@ fn a_good_certificate() {
         for i in 0..3 {
             let page = client.fetch(&get("https://a.test/")).await.unwrap();
             assert_eq!((page.status, &page.body[..]), (200, &b"ok"[..]));
+            assert_eq!(page.tls, Some(TlsSession { version: TlsVersion::V1_3, verified: true }));
             assert_eq!(page.timings.tls.is_some(), i == 0, "one handshake, then reuse");
         }
     });
@@ -190,6 +191,25 @@ fn certificates_that_will_not_do() {
             assert!(why.starts_with(want), "{why:?} is not {want:?}");
         });
     }
+}
+
+#[test]
+fn the_check_is_given_up_for_the_hosts_that_are_named_and_no_other() {
+    run(async {
+        let server = serve(leaf(&["other.test"]), true, OK, false);
+        let mut settings =
+            Settings { overrides: vec![format!("*.test={server}").parse().unwrap()], ..loopback() };
+        settings.unverified = vec!["a.test".parse().unwrap(), "*.b.test".parse().unwrap()];
+        let client = client(settings);
+        for host in ["a.test", "x.b.test"] {
+            let page = client.fetch(&get(&format!("https://{host}/"))).await.unwrap();
+            assert_eq!(page.tls, Some(TlsSession { version: TlsVersion::V1_3, verified: false }), "{host}");
+        }
+        for host in ["b.test", "c.test", "xa.test"] {
+            let outcome = client.fetch(&get(&format!("https://{host}/"))).await;
+            detail(outcome, FailureKind::Tls);
+        }
+    });
 }
 
 #[test]
