@@ -30,6 +30,7 @@ fn imports_run_one_way() {
     for (folder, allowed) in [
         ("crates/model", &[][..]),
         ("crates/coding", &[]),
+        ("crates/cookies", &["model"]),
         ("crates/fakeweb", &[]),
         ("crates/frontier", &["model"]),
         ("crates/fetch", &["model"]),

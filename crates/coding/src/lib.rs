@@ -1,174 +1,145 @@
-//! Content codings undone within bounds (RFC 9110 §8.4.1): gzip and deflate, as the web really sends them.
+//! Content codings undone within bounds (RFC 9110 §8.4.1): gzip, deflate, br and zstd, as the web really sends
+//! them.
 //!
-//! Owns the inflating of a body that is already whole in memory. Never does I/O, never inflates past the
-//! limit it was given, and undoes one layer at most: nobody honest sends two, and each layer multiplies.
+//! Owns the decoding of a body that is already whole in memory, and the words for what went wrong with it. Never
+//! does I/O, never decodes past its [`Bounds`], never passes a body off as whole that was cut.
 //!
 //! ```
 //! use bytes::Bytes;
+//! use dragline_coding::{Bounds, Cut, decode};
 //!
-//! let plain = dragline_coding::decode(None, Bytes::from_static(b"as it is"), 1024)?;
-//! assert_eq!(&plain.bytes[..], b"as it is");
-//! assert!(!plain.truncated);
+//! let plain = decode(None, Bytes::from_static(b"as it is"), &Bounds::default())?;
+//! assert_eq!((&plain.bytes[..], plain.truncated), (&b"as it is"[..], None));
 //!
-//! let error = dragline_coding::decode(Some("br"), Bytes::new(), 1024).unwrap_err();
-//! assert_eq!(error.to_string(), "content coding \"br\" is not known here; gzip and deflate are");
+//! // Brotli's "nothing" (RFC 7932 §9.1), and the same with its only byte taken away in the middle of two.
+//! assert!(decode(Some("br"), Bytes::from_static(b"\x06"), &Bounds::default())?.bytes.is_empty());
+//!
+//! let small = Bounds { decoded_bytes: 2, ..Bounds::default() };
+//! assert_eq!(decode(None, Bytes::from_static(b"as it is"), &small)?.truncated, Some(Cut::Limit));
+//!
+//! let error = decode(Some("lzma"), Bytes::new(), &Bounds::default()).unwrap_err();
+//! assert_eq!(error.to_string(), "content coding \"lzma\" is not known here; gzip, deflate, br and zstd are");
 //! # Ok::<(), dragline_coding::CodingError>(())
 //! ```
+//!
+//! # Memory
+//!
+//! Besides the coded body and the decoded bytes, of which there are at most [`Bounds::decoded_bytes`], a decoder
+//! holds 50 KB (gzip, deflate), a window of at most 8 MiB (zstd; none where the frame tells its size), or tables
+//! of at most 4 MB (br). Brotli's window is what is returned, without a copy, as long as the body fits into it;
+//! a larger body has one of at most 8 MiB besides, 16 MiB where the stream asks for brotli's widest *and*
+//! `decoded_bytes` is past 16 MiB or under 8. A window is laid out only as far as blocks are announced for it,
+//! but the announcement is the server's. With more than one layer, the result of one and that of the next are held
+//! together.
 
+mod brotli;
+mod error;
 mod inflate;
-
-use std::fmt;
+mod list;
+mod out;
+mod zstd;
 
 use bytes::Bytes;
 
-/// Longest name of an unknown coding that is repeated in an error, in bytes: header values are the
-/// server's, and may be of any length.
-const NAME_BYTES_MAX: usize = 64;
+pub use error::{CodingError, Cut};
 
-/// A body without its content coding.
+use list::Coding;
+use out::Undone;
+
+/// What may be asked for in `Accept-Encoding`: the codings that [`decode`] undoes, in order of preference of a
+/// server that has none of its own.
+pub const ACCEPT: &str = "gzip, deflate, br, zstd";
+
+/// The first part of a decoded body that [`Bounds::ratio`] does not look at, in bytes. A tiny body may be an
+/// honest one of many equal lines; a mebibyte harms nobody.
+pub const RATIO_FREE_BYTES: usize = 1 << 20;
+
+/// Most members of one gzip body, and most frames of one zstd body. Each costs a fresh start, and twenty bytes
+/// (nine) are enough for one; blocked gzip with its 64 KiB a member still reaches 256 MiB.
+pub(crate) const MEMBERS_MAX: usize = 4096;
+
+/// How much may come out of a body. What is past it is cut, and marked as cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes that come out at most, of each layer.
+    pub decoded_bytes: usize,
+    /// Bytes that come out for each byte that was received, at most, past the first [`RATIO_FREE_BYTES`].
+    /// However many layers there are, it counts from the body as received.
+    pub ratio: u32,
+    /// Codings that may lie on each other. Nobody honest applies two, and each multiplies.
+    pub layers: u8,
+}
+
+impl Default for Bounds {
+    /// 16 MiB, 1,100 to one, one layer. Deflate cannot do better than 1,032 to one, so that gzip is never cut by
+    /// its ratio; brotli and zstd reach a million, and are never honest past a thousand.
+    fn default() -> Self {
+        Bounds { decoded_bytes: 16 << 20, ratio: 1_100, layers: 1 }
+    }
+}
+
+impl Bounds {
+    /// The most that may come out of a body of `received` bytes, and the reason to give for a cut there.
+    fn limit(&self, received: usize) -> (usize, Cut) {
+        let by_ratio = received.saturating_mul(self.ratio as usize).max(RATIO_FREE_BYTES);
+        if by_ratio < self.decoded_bytes { (by_ratio, Cut::Ratio) } else { (self.decoded_bytes, Cut::Limit) }
+    }
+}
+
+/// A body without its content codings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
     /// The decoded bytes; the very bytes that were given where nothing was coded.
     pub bytes: Bytes,
-    /// There was more: the limit cut it, or the coded body itself was cut short or damaged part-way.
-    pub truncated: bool,
+    /// Why `bytes` is not the whole body; `None` where it is.
+    pub truncated: Option<Cut>,
 }
 
-/// Why a body could not be decoded. The server is at fault in each case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CodingError {
-    /// A coding that is not undone here; its name.
-    Unknown(String),
-    /// More than one coding was applied; the header's value.
-    Layered(String),
-    /// The body is not in the coding that was declared, from its first byte on; the coding's name.
-    Mislabelled(&'static str),
-}
-
-impl fmt::Display for CodingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CodingError::Unknown(name) => {
-                write!(f, "content coding \"{name}\" is not known here; gzip and deflate are")
-            }
-            CodingError::Layered(value) => {
-                write!(f, "content codings \"{value}\" lie on each other; one is undone at most")
-            }
-            CodingError::Mislabelled(name) => write!(f, "the body is declared {name} and is not"),
-        }
-    }
-}
-
-impl std::error::Error for CodingError {}
-
-/// Undoes the coding that a `Content-Encoding` header names.
+/// Undoes the codings that a `Content-Encoding` header lists, last to first.
 ///
-/// `limit` is the most that comes out, in bytes, and nothing is inflated past it. An empty body is an empty
-/// body under every coding that is known (servers label them so). Identity is returned without a copy, cut
-/// to `limit`.
-pub fn decode(content_encoding: Option<&str>, body: Bytes, limit: usize) -> Result<Decoded, CodingError> {
-    let coding = Coding::named(content_encoding.unwrap_or_default())?;
-    if body.is_empty() {
-        return Ok(Decoded { bytes: body, truncated: false });
+/// An empty body is an empty body under every coding that is known (servers label them so). Identity is returned
+/// without a copy, cut to `bounds.decoded_bytes`. What follows the end of a coded stream is ignored, but for
+/// further gzip members and zstd frames, which belong to the body.
+///
+/// # Errors
+///
+/// Where nothing can be decoded at all, each time by the server's fault: an unknown coding, more layers than
+/// `bounds.layers`, a body in another coding than was declared, a zstd frame that needs a larger window than
+/// RFC 9659 allows, or a dictionary. A body that breaks off or is damaged further on is no error:
+/// [`Decoded::truncated`] says so.
+pub fn decode(content_encoding: Option<&str>, body: Bytes, bounds: &Bounds) -> Result<Decoded, CodingError> {
+    let codings = list::codings(content_encoding.unwrap_or_default(), bounds.layers)?;
+    if codings.is_empty() {
+        let truncated = (body.len() > bounds.decoded_bytes).then_some(Cut::Limit);
+        return Ok(Decoded { bytes: cut(body, bounds.decoded_bytes), truncated });
     }
+    let (limit, at_limit) = bounds.limit(body.len());
+    let mut decoded = Decoded { bytes: body, truncated: None };
+    for coding in codings.into_iter().rev() {
+        if decoded.bytes.is_empty() {
+            break;
+        }
+        let undone = undo(coding, &decoded.bytes, limit)?;
+        // A layer that was cut makes the next look damaged: the first reason is the true one.
+        let truncated = decoded.truncated.or(match undone.cut {
+            Some(Cut::Limit) => Some(at_limit),
+            other => other,
+        });
+        decoded = Decoded { bytes: undone.bytes.into(), truncated };
+    }
+    Ok(decoded)
+}
+
+fn undo(coding: Coding, body: &[u8], limit: usize) -> Result<Undone, CodingError> {
     match coding {
-        Coding::Identity => Ok(Decoded { truncated: body.len() > limit, bytes: cut(body, limit) }),
-        Coding::Gzip => inflate::gzip(&body, limit).ok_or(CodingError::Mislabelled("gzip")),
-        Coding::Deflate => inflate::deflate(&body, limit).ok_or(CodingError::Mislabelled("deflate")),
+        Coding::Gzip => inflate::gzip(body, limit),
+        Coding::Deflate => inflate::deflate(body, limit),
+        Coding::Brotli => brotli::brotli(body, limit),
+        Coding::Zstd => zstd::zstd(body, limit),
     }
 }
 
 fn cut(mut body: Bytes, limit: usize) -> Bytes {
     body.truncate(limit);
     body
-}
-
-/// The codings that are undone here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
-    Identity,
-    Gzip,
-    Deflate,
-}
-
-impl Coding {
-    /// Reads a header's value: a list of names without regard to case, in which `identity` means nothing.
-    fn named(value: &str) -> Result<Self, CodingError> {
-        let mut found = Coding::Identity;
-        for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let coding = if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
-                Coding::Gzip
-            } else if name.eq_ignore_ascii_case("deflate") {
-                Coding::Deflate
-            } else if name.eq_ignore_ascii_case("identity") {
-                continue;
-            } else {
-                return Err(CodingError::Unknown(shown(name)));
-            };
-            if found != Coding::Identity {
-                return Err(CodingError::Layered(shown(value)));
-            }
-            found = coding;
-        }
-        Ok(found)
-    }
-}
-
-/// What of a header's value may stand in an error: printable, and not too long.
-fn shown(value: &str) -> String {
-    value
-        .chars()
-        .take(NAME_BYTES_MAX)
-        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_names_one_coding_at_most() {
-        for (value, want) in [
-            ("", Ok(Coding::Identity)),
-            ("identity", Ok(Coding::Identity)),
-            ("gzip", Ok(Coding::Gzip)),
-            (" GZip ", Ok(Coding::Gzip)),
-            ("x-gzip", Ok(Coding::Gzip)),
-            ("identity, deflate,", Ok(Coding::Deflate)),
-            ("br", Err(CodingError::Unknown("br".into()))),
-            ("gzip, zstd", Err(CodingError::Unknown("zstd".into()))),
-            ("gzip, gzip", Err(CodingError::Layered("gzip, gzip".into()))),
-            ("deflate,gzip", Err(CodingError::Layered("deflate,gzip".into()))),
-            ("\u{1b}[2J", Err(CodingError::Unknown("?[2J".into()))),
-        ] {
-            assert_eq!(Coding::named(value), want, "{value:?}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_is_repeated_only_so_far() {
-        let Err(CodingError::Unknown(name)) = Coding::named(&"x".repeat(9000)) else { panic!("unknown") };
-        assert_eq!(name.len(), NAME_BYTES_MAX);
-    }
-
-    #[test]
-    fn identity_is_not_copied() {
-        let body = Bytes::from(vec![7; 100]);
-        let whole = decode(Some("identity"), body.clone(), 100).unwrap();
-        assert_eq!(whole.bytes.as_ptr(), body.as_ptr());
-        assert!(!whole.truncated);
-        let part = decode(None, body.clone(), 99).unwrap();
-        assert_eq!((part.bytes.as_ptr(), part.bytes.len(), part.truncated), (body.as_ptr(), 99, true));
-    }
-
-    #[test]
-    fn an_empty_body_is_empty_under_every_coding() {
-        for name in ["gzip", "deflate", "identity"] {
-            assert_eq!(
-                decode(Some(name), Bytes::new(), 0),
-                Ok(Decoded { bytes: Bytes::new(), truncated: false })
-            );
-        }
-    }
 }

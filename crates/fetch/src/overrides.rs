@@ -6,9 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use dragline_model::CanonicalUrl;
-
-use crate::SettingsError;
+use crate::{HostPattern, SettingsError};
 
 /// `NAME=IP[:PORT]`: connections for a name go to that address, and to that port where one is named. The
 /// request itself (`Host`, TLS name, URL) stays as it was.
@@ -28,9 +26,7 @@ use crate::SettingsError;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// Lower case, without a final dot; for a wildcard what follows the star, with its dot.
-    name: String,
-    wildcard: bool,
+    hosts: HostPattern,
     address: IpAddr,
     port: Option<u16>,
 }
@@ -38,12 +34,7 @@ pub struct Override {
 impl Override {
     /// True where a host name, as it stands in a canonical URL, is meant.
     pub fn fits(&self, host: &str) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
-        if self.wildcard {
-            host.len() > self.name.len() && host.ends_with(&self.name)
-        } else {
-            host == self.name
-        }
+        self.hosts.fits(host)
     }
 
     /// Where connections go to that would have gone to `port`.
@@ -58,9 +49,8 @@ impl Override {
 
     /// The override that holds for a host.
     pub(crate) fn choose<'a>(among: &'a [Override], host: &str) -> Option<&'a Override> {
-        let rank = |it: &Override| (!it.wildcard, it.name.len());
         // `max_by_key` takes the last of equals; the first is wanted.
-        among.iter().rev().filter(|it| it.fits(host)).max_by_key(|it| rank(it))
+        among.iter().rev().filter(|it| it.fits(host)).max_by_key(|it| it.hosts.rank())
     }
 }
 
@@ -70,27 +60,13 @@ impl FromStr for Override {
     fn from_str(text: &str) -> Result<Self, SettingsError> {
         let refuse = |why| SettingsError::Override(text.to_owned(), why);
         let (name, target) = text.trim().split_once('=').ok_or_else(|| refuse("there is no \"=\""))?;
-        let (wildcard, bare) = match name.strip_prefix("*.") {
-            Some(rest) => (true, rest),
-            None => (false, name),
-        };
-        // Through the URL parser, so that a name is spelled here as it will be in a URL. An IPv6 address may
-        // come without its brackets.
-        let spelled =
-            if bare.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{bare}]") } else { bare.to_owned() };
-        if spelled.contains(['/', '?', '#', '@', '\\']) {
-            return Err(refuse("the name is no host name"));
-        }
-        if spelled.contains(':') && !spelled.ends_with(']') {
-            return Err(refuse("the name has a port; the port belongs behind the address"));
-        }
-        let url = CanonicalUrl::parse(&format!("http://{spelled}/"))
-            .map_err(|_| refuse("the name is no host name"))?;
-        let host = url.host().strip_suffix('.').unwrap_or(url.host());
+        let hosts = name.parse().map_err(|error| match error {
+            SettingsError::Host(_, why) => refuse(why),
+            other => other,
+        })?;
         let (address, port) =
             parse_target(target).ok_or_else(|| refuse("what follows \"=\" is no address"))?;
-        let name = if wildcard { format!(".{host}") } else { host.to_owned() };
-        Ok(Self { name, wildcard, address, port })
+        Ok(Self { hosts, address, port })
     }
 }
 
@@ -105,8 +81,7 @@ fn parse_target(text: &str) -> Option<(IpAddr, Option<u16>)> {
 
 impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let star = if self.wildcard { "*" } else { "" };
-        write!(f, "{star}{}=", self.name)?;
+        write!(f, "{}=", self.hosts)?;
         match self.port {
             Some(port) => write!(f, "{}", SocketAddr::new(self.address, port)),
             None => write!(f, "{}", self.address),
