@@ -24,6 +24,9 @@ pub use page::{Page, TlsSession, TlsVersion, Truncation};
 mod timings;
 pub use timings::{GivenUp, Stale, Timings};
 
+mod spent;
+pub use spent::{Ledger, Phase, Spent};
+
 mod failure;
 pub use failure::{Blame, Failure, FailureKind};
 
