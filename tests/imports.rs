@@ -33,7 +33,7 @@ fn imports_run_one_way() {
         ("crates/cookies", &["model"]),
         ("crates/fakeweb", &[]),
         ("crates/frontier", &["model"]),
-        ("crates/fetch", &["model"]),
+        ("crates/fetch", &["model", "cookies"]),
         ("crates/extract", &["model"]),
         ("crates/storage", &["model"]),
         ("crates/actors", &["model", "coding", "extract", "fetch", "frontier", "storage"]),

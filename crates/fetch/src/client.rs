@@ -2,7 +2,8 @@
 //!
 //! Owns the course of an exchange: ask, take the answer, read the body to its end, give the connection back.
 
-use std::{fmt, future::poll_fn, rc::Rc, sync::Arc, task::Poll, time::Duration};
+use std::{fmt, future::poll_fn, rc::Rc, sync::Arc, task::Poll,
+    time::{Duration, SystemTime}};
 
 use actix_http::body::None as NoBody;
 use awc::http::uri::Uri;
@@ -62,9 +63,10 @@ impl Client {
         let started = Instant::now();
         let total = request.total.unwrap_or(settings.limits.total);
         let deadline = started + total;
+        let cookie = request.cookies.as_ref().and_then(|jar| jar.header_for(&request.url, SystemTime::now()));
         let mut given_up: Option<(GivenUp, Duration)> = None;
         loop {
-            let head = head(request, &settings.user_agent, None)?;
+            let head = head(request, &settings.user_agent, cookie.as_deref())?;
             let exchange = Rc::new(Exchange::new(request, head, given_up.is_some(), total, deadline));
             let page = match self.ask(&exchange).await {
                 Ok((status, answer)) => self.page(request, &exchange, status, answer).await,
@@ -144,6 +146,8 @@ impl Client {
         exchange.time(|t| t.body = exchange.first_byte_at.get().map(|first| first.elapsed()));
         let truncated = received?;
         let Answer { head, body, mut conn, keep } = answer;
+        let head = ResponseHead::new(head);
+        take_cookies(request, &head);
         let (peer, tls) = (Some(conn.peer), conn.tls);
         let origin = exchange.url.origin();
         if keep && truncated.is_none() && self.wire.habits.may_reuse(origin, true) {
@@ -153,7 +157,7 @@ impl Client {
         Ok(Page {
             status,
             request: exchange.recorded.clone(),
-            head: ResponseHead::new(head),
+            head,
             body: body.into_bytes(),
             truncated,
             peer,
@@ -301,6 +305,16 @@ impl Pace {
 enum Broken {
     Io(std::io::Error),
     Framing(Malformed),
+}
+
+/// What the answer sets goes into the request's jar; what the jar refuses is the server's affair.
+fn take_cookies(request: &Request, head: &ResponseHead) {
+    let Some(jar) = &request.cookies else { return };
+    for (_, value) in head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"set-cookie")) {
+        if let Err(refusal) = jar.take_in(&request.url, value, SystemTime::now()) {
+            tracing::debug!(host = request.url.host(), %refusal, "a cookie is refused");
+        }
+    }
 }
 
 fn cut_short(answer: &Answer, how: &str) -> Failure {

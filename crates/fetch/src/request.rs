@@ -6,6 +6,7 @@
 use std::{cell::RefCell, time::Duration};
 
 use bytes::Bytes;
+use dragline_cookies::Jar;
 use dragline_model::{CanonicalUrl, Failure, FailureKind, UrlError};
 
 use crate::{Method, bodies::Share};
@@ -28,6 +29,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// What is sent behind the head.
     pub body: Bytes,
+    /// The jar whose cookies go along, and that takes those of the answer in.
+    pub cookies: Option<Jar>,
     /// Only a new connection will do.
     pub fresh: bool,
     /// For the whole exchange, in place of [`crate::Limits::total`].
@@ -44,6 +47,7 @@ impl Request {
             method: Method::GET,
             headers: Vec::new(),
             body: Bytes::new(),
+            cookies: None,
             fresh: false,
             total: None,
             share: RefCell::new(None),

@@ -4,6 +4,7 @@ use std::{sync::Mutex, time::Duration};
 
 use crate::support::{Reply, Server, client, detail, get, keep, loopback, run, told};
 use bytes::Bytes;
+use dragline_cookies::Jar;
 use dragline_fetch::{Limits, Method, Request, Settings};
 use dragline_model::FailureKind;
 
@@ -104,5 +105,36 @@ fn the_time_for_one_request_can_be_its_own() {
         let failure = client(loopback()).fetch(&request).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::HeadTimeout);
         assert!(failure.timings.unwrap().total >= Duration::from_millis(50), "a failure tells its time too");
+    });
+}
+
+#[test]
+fn cookies_go_back_to_their_origin_alone() {
+    run(async {
+        let server = Server::new(|asked| match asked.target.as_str() {
+            "/set" => keep("HTTP/1.1 200 OK\r\nSet-Cookie: sid=1; Path=/\r\nSet-Cookie: x=2; Domain=co.uk\r\nContent-Length: 2\r\n\r\nok"),
+            _ => keep(OK),
+        });
+        let mut settings = loopback();
+        settings.overrides = vec![format!("*.test={}", server.address).parse().unwrap()];
+        let client = client(settings);
+        let jar = Jar::new(Default::default());
+        for (url, want) in [
+            ("http://a.test/set", None),
+            ("http://a.test/", Some("Cookie: sid=1")),
+            ("http://b.test/", None),
+            ("http://x.a.test/", None),
+            ("http://a.test:8080/", None),
+        ] {
+            let mut request = get(url);
+            request.cookies = Some(jar.clone());
+            let page = client.fetch(&request).await.unwrap();
+            let heads = server.heads();
+            let sent = heads.last().unwrap().lines().find(|line| line.starts_with("Cookie:"));
+            assert_eq!(sent, want, "{url}");
+            assert!(!String::from_utf8_lossy(&page.request).contains("sid=1"), "cookies are not recorded");
+        }
+        assert!(client.fetch(&get("http://a.test/")).await.is_ok());
+        assert!(!server.heads().last().unwrap().contains("Cookie:"), "another jar's cookies stay there");
     });
 }
