@@ -2,8 +2,14 @@
 //!
 //! Owns the course of an exchange: ask, take the answer, read the body to its end, give the connection back.
 
-use std::{fmt, future::poll_fn, rc::Rc, sync::Arc, task::Poll,
-    time::{Duration, SystemTime}};
+use std::{
+    fmt,
+    future::poll_fn,
+    rc::Rc,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
 
 use actix_http::body::None as NoBody;
 use awc::http::uri::Uri;

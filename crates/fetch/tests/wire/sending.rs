@@ -112,7 +112,9 @@ fn the_time_for_one_request_can_be_its_own() {
 fn cookies_go_back_to_their_origin_alone() {
     run(async {
         let server = Server::new(|asked| match asked.target.as_str() {
-            "/set" => keep("HTTP/1.1 200 OK\r\nSet-Cookie: sid=1; Path=/\r\nSet-Cookie: x=2; Domain=co.uk\r\nContent-Length: 2\r\n\r\nok"),
+            "/set" => keep(
+                "HTTP/1.1 200 OK\r\nSet-Cookie: sid=1; Path=/\r\nSet-Cookie: x=2; Domain=co.uk\r\nContent-Length: 2\r\n\r\nok",
+            ),
             _ => keep(OK),
         });
         let mut settings = loopback();
