@@ -24,12 +24,15 @@ pub(crate) fn is_public_suffix(domain: &str) -> bool {
     !is_address(domain) && psl::suffix_str(name) == Some(name)
 }
 
-/// A host name's form: labels, none of them empty, of ASCII characters that can be seen. One dot may end it.
+/// A host's form: an IPv6 address in brackets, or labels, none of them empty, of ASCII characters that may
+/// stand in a host. One dot may end it.
 ///
 /// Stricter tests are not needed: a domain has to equal the end of a host that the URL parser has let pass.
 pub(crate) fn is_domain(text: &[u8]) -> bool {
+    let may_stand = |b: &u8| b.is_ascii_graphic() && !b":/\\?#@[]%".contains(b);
     let name = text.strip_suffix(b".").unwrap_or(text);
-    name.split(|&b| b == b'.').all(|label| !label.is_empty() && label.iter().all(u8::is_ascii_graphic))
+    text.starts_with(b"[")
+        || name.split(|&b| b == b'.').all(|label| !label.is_empty() && label.iter().all(may_stand))
 }
 
 /// Is `host` the domain, or a name below it? Both in lower case.
@@ -136,7 +139,9 @@ mod tests {
         for text in ["a", "a.b", "a.b.", "_x.a-b", "[::1]", "127.0.0.1"] {
             assert!(is_domain(text.as_bytes()), "{text}");
         }
-        for text in ["", ".", ".a", "a..b", "a..", "a b", "bücher.example", "a\tb"] {
+        for text in
+            ["", ".", ".a", "a..b", "a..", "a b", "bücher.example", "a\tb", "a:80", "a/b", "u@a", "::1"]
+        {
             assert!(!is_domain(text.as_bytes()), "{text}");
         }
     }

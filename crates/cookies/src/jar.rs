@@ -129,7 +129,8 @@ impl Jar {
     ///
     /// The form has no room for scheme and port. A cookie is taken to be set at `https://host` where it is
     /// `Secure` and at `http://host` where it is not, unless a comment says otherwise in the line above it,
-    /// as [`write_netscape`](Self::write_netscape) has them: `#dragline-origin http:8080`.
+    /// as [`write_netscape`](Self::write_netscape) has them: `#dragline-origin http:8080`. (With ` stays` behind
+    /// it, a cookie of plain HTTP does not go up to HTTPS, where its namesake was set or removed.)
     pub fn read_netscape(&self, text: &str, now: SystemTime) -> Result<usize, BadLine> {
         let cookies = netscape::read(text, now)?;
         Ok(self.with(|store| {

@@ -28,16 +28,37 @@ const HTTP_ONLY: &str = "#HttpOnly_";
 /// The comment that gives the next line's cookie its scheme and port, which the form has no field for.
 const ORIGIN: &str = "#dragline-origin ";
 
+/// Behind the origin: the cookie was set over plain HTTP, and HTTPS wants no more of it.
+const STAYS: &str = " stays";
+
+/// Where a line's cookie was set, and whether it may go up from there to HTTPS.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct SetAt {
+    origin: Origin,
+    upward: bool,
+}
+
+impl SetAt {
+    fn of(cookie: &Cookie) -> Self {
+        Self { origin: cookie.origin, upward: cookie.upward }
+    }
+
+    /// What is taken to be so where no comment says otherwise.
+    fn assumed(secure: bool) -> Self {
+        Self { origin: if secure { Origin::HTTPS } else { Origin::HTTP }, upward: true }
+    }
+}
+
 /// Reads all lines, or says which of them is wrong. Cookies that are over are passed over.
 pub(crate) fn read(text: &str, now: SystemTime) -> Result<Vec<Cookie>, BadLine> {
     let mut cookies = Vec::new();
-    let mut origin = None;
+    let mut set_at = None;
     for (line, text) in (1..).zip(text.lines()) {
         let bad = |why| BadLine { line, why };
         if let Some(comment) = text.strip_prefix(ORIGIN) {
-            origin = Some(read_origin(comment).map_err(bad)?);
+            set_at = Some(read_origin(comment).map_err(bad)?);
         } else if !is_blank(text) {
-            let cookie = read_line(text, origin.take(), now).map_err(bad)?;
+            let cookie = read_line(text, set_at.take(), now).map_err(bad)?;
             cookies.extend((!cookie.is_over(now)).then_some(cookie));
         }
     }
@@ -51,9 +72,10 @@ pub(crate) fn write(cookies: &[&Cookie]) -> String {
         if [&cookie.name, &cookie.value, &cookie.path].iter().any(|part| part.contains('\t')) {
             continue;
         }
-        if cookie.origin != assumed_origin(cookie.secure) {
+        if SetAt::of(cookie) != SetAt::assumed(cookie.secure) {
             let scheme = if cookie.origin.https { "https" } else { "http" };
-            text += &format!("{ORIGIN}{scheme}:{}\n", cookie.origin.port);
+            let stays = if cookie.upward { "" } else { STAYS };
+            text += &format!("{ORIGIN}{scheme}:{}{stays}\n", cookie.origin.port);
         }
         let mark = if cookie.http_only { HTTP_ONLY } else { "" };
         let dot = if cookie.host_only { "" } else { "." };
@@ -74,7 +96,7 @@ fn is_blank(line: &str) -> bool {
     (line.starts_with('#') && !line.starts_with(HTTP_ONLY)) || line.trim().is_empty()
 }
 
-fn read_line(line: &str, origin: Option<Origin>, now: SystemTime) -> Result<Cookie, Refusal> {
+fn read_line(line: &str, set_at: Option<SetAt>, now: SystemTime) -> Result<Cookie, Refusal> {
     let (line, http_only) = match line.strip_prefix(HTTP_ONLY) {
         Some(rest) => (rest, true),
         None => (line, false),
@@ -95,7 +117,8 @@ fn read_line(line: &str, origin: Option<Origin>, now: SystemTime) -> Result<Cook
     if name.contains([';', '=']) || value.contains(';') || has_control(path.as_bytes()) {
         return Err(Refusal::Malformed("a cookie cannot have a character that this one has"));
     }
-    let url = url_of(domain, origin.unwrap_or(assumed_origin(secure)))?;
+    let set_at = set_at.unwrap_or(SetAt::assumed(secure));
+    let url = url_of(domain, set_at.origin)?;
     // No host asks here, so that none can turn out to be the suffix itself.
     if below && is_public_suffix(url.host()) {
         return Err(Refusal::PublicSuffix(shown(url.host().as_bytes())));
@@ -109,7 +132,7 @@ fn read_line(line: &str, origin: Option<Origin>, now: SystemTime) -> Result<Cook
         secure,
         http_only,
     };
-    Cookie::admitted(&wish, &url)
+    Ok(Cookie { upward: set_at.upward, ..Cookie::admitted(&wish, &url)? })
 }
 
 /// The root of the host that a line is for, which puts it into the form URLs have it.
@@ -141,18 +164,15 @@ fn read_end(field: &str, now: SystemTime) -> Result<Option<SystemTime>, Refusal>
     Ok((seconds != 0).then(|| ends_at(seconds, now)))
 }
 
-fn read_origin(comment: &str) -> Result<Origin, Refusal> {
-    let (scheme, port) = comment.trim().split_once(':').unwrap_or_default();
+fn read_origin(comment: &str) -> Result<SetAt, Refusal> {
+    let comment = comment.trim_end();
+    let (place, upward) = comment.strip_suffix(STAYS).map_or((comment, true), |place| (place, false));
+    let (scheme, port) = place.split_once(':').unwrap_or_default();
     match (scheme, port.parse()) {
-        ("https", Ok(port)) => Ok(Origin { https: true, port }),
-        ("http", Ok(port)) => Ok(Origin { https: false, port }),
+        ("https", Ok(port)) => Ok(SetAt { origin: Origin { https: true, port }, upward: true }),
+        ("http", Ok(port)) => Ok(SetAt { origin: Origin { https: false, port }, upward }),
         _ => Err(Refusal::Malformed("an origin is \"http:\" or \"https:\" and a port")),
     }
-}
-
-/// Where a cookie was set, as far as a line tells.
-fn assumed_origin(secure: bool) -> Origin {
-    if secure { Origin::HTTPS } else { Origin::HTTP }
 }
 
 fn flag(is: bool) -> &'static str {

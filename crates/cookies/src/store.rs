@@ -215,7 +215,7 @@ fn settle_upward(new: &mut Cookie, shelf: &mut [Cookie]) {
             old.upward = false;
         }
     } else if !new.origin.https {
-        new.upward = !shelf.iter().any(|old| above(old) && old.is_namesake(new));
+        new.upward &= !shelf.iter().any(|old| above(old) && old.is_namesake(new));
     }
 }
 
