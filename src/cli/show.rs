@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use dragline_coding::Bounds;
+
 use super::{
     Trouble,
     args::{Args, ShowArgs},
@@ -13,8 +15,8 @@ use crate::{
     storage::{Payload, Record, Store},
 };
 
-/// Decoded bytes of a body that are shown at most: what was kept is bounded already.
-const DECODED_BYTES_MAX: usize = 1 << 30;
+/// What of a body is decoded to be shown: what was kept is bounded already, so that any ratio is.
+const SHOWN: Bounds = Bounds { decoded_bytes: 1 << 30, ratio: u32::MAX, layers: 1 };
 
 pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
     let url = CanonicalUrl::parse(&command.url)
@@ -68,7 +70,7 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
 
 fn decoded(payload: &Payload) -> Result<Vec<u8>, Trouble> {
     let coding = payload.head.field_str("content-encoding");
-    let decoded = dragline_coding::decode(coding, payload.body.clone(), DECODED_BYTES_MAX)
+    let decoded = dragline_coding::decode(coding, payload.body.clone(), &SHOWN)
         .map_err(|error| Trouble::Usage(format!("{error}; --raw shows the body as it came")))?;
     Ok(decoded.bytes.to_vec())
 }

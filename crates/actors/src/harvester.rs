@@ -83,17 +83,20 @@ impl Harvester {
             return self.follow(visit, page, &location);
         }
         let coding = page.head.field_str("content-encoding");
-        let decoded = dragline_coding::decode(coding, page.body.clone(), self.rules.decoded_bytes_max);
+        let bounds = dragline_coding::Bounds {
+            decoded_bytes: self.rules.decoded_bytes_max,
+            ..dragline_coding::Bounds::default()
+        };
+        let decoded = dragline_coding::decode(coding, page.body.clone(), &bounds);
         let is_readable = decoded.is_ok();
         let (body, error) = match decoded {
-            Ok(decoded) if decoded.truncated => {
-                let cut = format!(
-                    "the decoded body is cut after {} bytes; links behind are missing",
-                    decoded.bytes.len()
-                );
-                (decoded.bytes, Some(cut))
+            Ok(decoded) => {
+                let error = decoded.truncated.map(|cut| {
+                    let len = decoded.bytes.len();
+                    format!("the decoded body is cut after {len} bytes ({cut}); links behind are missing")
+                });
+                (decoded.bytes, error)
             }
-            Ok(decoded) => (decoded.bytes, None),
             Err(error) => (page.body.clone(), Some(error.to_string())),
         };
         let decoded_bytes = body.len() as u64;

@@ -11,8 +11,10 @@
 //! let plain = decode(None, Bytes::from_static(b"as it is"), &Bounds::default())?;
 //! assert_eq!((&plain.bytes[..], plain.truncated), (&b"as it is"[..], None));
 //!
-//! // Brotli's "nothing" (RFC 7932 §9.1), and the same with its only byte taken away in the middle of two.
-//! assert!(decode(Some("br"), Bytes::from_static(b"\x06"), &Bounds::default())?.bytes.is_empty());
+//! let coded = Bytes::from_static(b"\x0b\x02\x80hello\x03");
+//! assert_eq!(&decode(Some("br"), coded.clone(), &Bounds::default())?.bytes[..], b"hello");
+//! let cut = decode(Some("br"), coded.slice(..6), &Bounds::default())?;
+//! assert_eq!((&cut.bytes[..], cut.truncated), (&b"hel"[..], Some(Cut::Damaged)));
 //!
 //! let small = Bounds { decoded_bytes: 2, ..Bounds::default() };
 //! assert_eq!(decode(None, Bytes::from_static(b"as it is"), &small)?.truncated, Some(Cut::Limit));
@@ -37,6 +39,8 @@ mod error;
 mod inflate;
 mod list;
 mod out;
+#[cfg(test)]
+mod samples;
 mod zstd;
 
 use bytes::Bytes;
@@ -142,4 +146,104 @@ fn undo(coding: Coding, body: &[u8], limit: usize) -> Result<Undone, CodingError
 fn cut(mut body: Bytes, limit: usize) -> Bytes {
     body.truncate(limit);
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{br, gz, noise, page, zlib, zst};
+
+    fn bounds(decoded_bytes: usize, layers: u8) -> Bounds {
+        Bounds { decoded_bytes, layers, ..Bounds::default() }
+    }
+
+    #[test]
+    fn identity_is_not_copied() {
+        let body = Bytes::from(vec![7; 100]);
+        let whole = decode(Some("identity"), body.clone(), &bounds(100, 1)).unwrap();
+        assert_eq!((whole.bytes.as_ptr(), whole.truncated), (body.as_ptr(), None));
+        let part = decode(None, body.clone(), &bounds(99, 1)).unwrap();
+        assert_eq!((part.bytes.as_ptr(), part.bytes.len()), (body.as_ptr(), 99));
+        assert_eq!(part.truncated, Some(Cut::Limit));
+    }
+
+    #[test]
+    fn an_empty_body_is_empty_under_every_coding() {
+        let names = ACCEPT.split(", ").chain(["identity", "x-gzip", "gzip, br"]);
+        for name in names {
+            let decoded = decode(Some(name), Bytes::new(), &bounds(0, 2));
+            assert_eq!(decoded, Ok(Decoded { bytes: Bytes::new(), truncated: None }), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_asked_for_is_undone() {
+        let page = page(30_000);
+        let coded = [gz(&page), zlib(&page), br(&page), zst(&page)];
+        assert_eq!(ACCEPT.split(", ").count(), coded.len());
+        for (name, coded) in ACCEPT.split(", ").zip(coded) {
+            let decoded = decode(Some(name), coded.into(), &Bounds::default()).unwrap();
+            assert!(decoded.bytes == page && decoded.truncated.is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn layers_are_undone_from_last_to_first() {
+        let page = page(30_000);
+        let coded = Bytes::from(br(&zst(&gz(&page))));
+        let decoded = decode(Some("gzip, zstd, br"), coded.clone(), &bounds(1 << 20, 3)).unwrap();
+        assert!(decoded.bytes == page && decoded.truncated.is_none());
+        let error = decode(Some("gzip, zstd, br"), coded.clone(), &bounds(1 << 20, 2)).unwrap_err();
+        assert_eq!(error, CodingError::Layered { value: "gzip, zstd, br".into(), allowed: 2 });
+        // In another order they are not what they are said to be.
+        let error = decode(Some("br, zstd, gzip"), coded, &bounds(1 << 20, 3)).unwrap_err();
+        assert_eq!(error, CodingError::Mislabelled("gzip"));
+    }
+
+    #[test]
+    fn each_layer_is_bounded_and_the_first_cut_is_told() {
+        let inner = gz(&noise(5_000));
+        assert!(inner.len() > 5_000);
+        let coded = Bytes::from(gz(&inner));
+        let part = decode(Some("gzip, gzip"), coded, &bounds(2_000, 2)).unwrap();
+        assert_eq!(part.truncated, Some(Cut::Limit));
+        assert!(part.bytes.len() <= 2_000 && noise(5_000).starts_with(&part.bytes));
+        // Nothing was left for the second layer.
+        let part = decode(Some("gzip, gzip"), gz(&inner).into(), &bounds(0, 2)).unwrap();
+        assert_eq!((part.bytes.len(), part.truncated), (0, Some(Cut::Limit)));
+    }
+
+    #[test]
+    fn the_ratio_counts_from_the_bytes_received() {
+        let zeros = vec![0; 4 << 20];
+        for (coding, coded) in [("br", br(&zeros)), ("zstd", zst(&zeros))] {
+            let received = coded.len();
+            assert!(received < 500, "{coding} {received}");
+            let part = decode(Some(coding), coded.into(), &Bounds::default()).unwrap();
+            assert_eq!((part.bytes.len(), part.truncated), (RATIO_FREE_BYTES, Some(Cut::Ratio)), "{coding}");
+        }
+        // Deflate's own maximum is within it.
+        let whole = decode(Some("gzip"), gz(&zeros).into(), &Bounds::default()).unwrap();
+        assert_eq!((whole.bytes.len(), whole.truncated), (zeros.len(), None));
+        // Two layers: each within the ratio, both together not.
+        let twice = gz(&gz(&zeros));
+        let both = Bounds { ratio: 2_000, layers: 2, ..Bounds::default() };
+        assert!(twice.len() * 2_000 < zeros.len());
+        let part = decode(Some("gzip, gzip"), twice.into(), &both).unwrap();
+        assert_eq!((part.bytes.len(), part.truncated), (RATIO_FREE_BYTES, Some(Cut::Ratio)));
+    }
+
+    #[test]
+    fn the_bound_that_is_lower_gives_the_reason() {
+        let bounds = Bounds { decoded_bytes: 3 << 20, ratio: 10, layers: 1 };
+        for (received, want) in [
+            (0, (1 << 20, Cut::Ratio)),
+            (1_000, (1 << 20, Cut::Ratio)),
+            (200_000, (2_000_000, Cut::Ratio)),
+            (1 << 20, (3 << 20, Cut::Limit)),
+            (usize::MAX, (3 << 20, Cut::Limit)),
+        ] {
+            assert_eq!(bounds.limit(received), want, "{received}");
+        }
+    }
 }
