@@ -17,7 +17,7 @@ use dragline_model::{Failure, FailureKind, GivenUp, Page, ResponseHead, Truncati
 use tokio::time::Instant;
 
 use crate::{
-    Request, Shared,
+    Auth, Request, Shared,
     bodies::{SMALL_BYTES, Share},
     body::Stage,
     connector::{Connector, Wire},
@@ -25,7 +25,7 @@ use crate::{
     exchange::{Answer, EXCHANGE, Exchange},
     framing::Malformed,
     patience::Patience,
-    request::head,
+    request::{Company, head},
 };
 
 /// The URL that awc sees of every request. The true one is the exchange's: so no URL is parsed twice, awc keeps
@@ -72,7 +72,13 @@ impl Client {
         let cookie = request.cookies.as_ref().and_then(|jar| jar.header_for(&request.url, SystemTime::now()));
         let mut given_up: Option<(GivenUp, Duration)> = None;
         loop {
-            let head = head(request, &settings.user_agent, cookie.as_deref())?;
+            let authorization = settings.auth.iter().find_map(|it| it.of(request.url.origin()));
+            let company = Company {
+                user_agent: &settings.user_agent,
+                cookie: cookie.as_deref(),
+                authorization: authorization.map(Auth::value),
+            };
+            let head = head(request, company)?;
             let exchange = Rc::new(Exchange::new(request, head, given_up.is_some(), total, deadline));
             let page = match self.ask(&exchange).await {
                 Ok((status, answer)) => self.page(request, &exchange, status, answer).await,

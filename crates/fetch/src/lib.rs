@@ -37,6 +37,9 @@ pub use net::Net;
 mod host_pattern;
 pub use host_pattern::HostPattern;
 
+mod auth;
+pub use auth::{Auth, OriginAuth};
+
 mod overrides;
 pub use overrides::Override;
 
@@ -68,3 +71,6 @@ mod body;
 mod chunked;
 mod framing;
 mod patience;
+
+#[cfg(fuzzing)]
+pub mod fuzzing;

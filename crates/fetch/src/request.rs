@@ -140,9 +140,23 @@ pub(crate) struct Head {
     pub(crate) recorded: Option<Vec<u8>>,
 }
 
-/// The head of a request; `Host` first, as RFC 9110 §7.2 wishes. `cookie` is the jar's, and gives way to a
-/// caller's own.
-pub(crate) fn head(request: &Request, user_agent: &str, cookie: Option<&str>) -> Result<Head, Failure> {
+/// What a request has beside its own fields, and what gives way to them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Company<'a> {
+    pub(crate) user_agent: &'a str,
+    /// The value of `Cookie`, from the jar.
+    pub(crate) cookie: Option<&'a str>,
+    /// The value of `Authorization`, for this origin.
+    pub(crate) authorization: Option<&'a str>,
+}
+
+/// The head of a request; `Host` first, as RFC 9110 §7.2 wishes.
+pub(crate) fn head(request: &Request, company: Company<'_>) -> Result<Head, Failure> {
+    let user_agent = company.user_agent;
+    if company.authorization.is_some_and(|value| !is_field_value(value)) {
+        let why = "the credentials for this origin have characters that cannot stand in a field";
+        return Err(Failure::new(FailureKind::Refused, why));
+    }
     for (name, value) in &request.headers {
         check_field(name, value)?;
     }
@@ -159,8 +173,10 @@ pub(crate) fn head(request: &Request, user_agent: &str, cookie: Option<&str>) ->
     for (name, value) in &request.headers {
         fields.put(name, value);
     }
-    if let Some(cookie) = cookie.filter(|_| !given("cookie")) {
-        fields.put("Cookie", cookie);
+    for (name, value) in [("Authorization", company.authorization), ("Cookie", company.cookie)] {
+        if let Some(value) = value.filter(|_| !given(name)) {
+            fields.put(name, value);
+        }
     }
     if request.method.wants_body() || !request.body.is_empty() {
         fields.put("Content-Length", &request.body.len().to_string());
@@ -267,7 +283,7 @@ mod tests {
     }
 
     fn sent(request: &Request, cookie: Option<&str>) -> Result<String, String> {
-        match head(request, "dragline/test", cookie) {
+        match head(request, Company { user_agent: "dragline/test", cookie, authorization: None }) {
             Ok(head) => Ok(String::from_utf8(head.bytes).unwrap()),
             Err(failure) => {
                 assert_eq!(failure.kind, FailureKind::Refused);
@@ -335,7 +351,9 @@ mod tests {
     #[test]
     fn secrets_are_sent_and_not_recorded() {
         let own = [("X-A", "1"), ("authorization", "Basic c2VjcmV0"), ("X-B", "2")];
-        let head = head(&request("http://a.test/", &own), "me", Some("sid=secret")).unwrap();
+        let company =
+            Company { user_agent: "me", cookie: Some("sid=secret"), authorization: Some("not this") };
+        let head = head(&request("http://a.test/", &own), company).unwrap();
         let [sent, recorded] =
             [head.bytes, head.recorded.unwrap()].map(|bytes| String::from_utf8(bytes).unwrap());
         assert!(sent.contains("authorization: Basic c2VjcmV0\r\nX-B: 2\r\nCookie: sid=secret\r\n\r\n"));

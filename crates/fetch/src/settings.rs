@@ -5,7 +5,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::{HostPattern, Net, Override};
+use crate::{HostPattern, Net, OriginAuth, Override};
 
 /// Everything [`crate::Shared`] is made from.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Hosts whose certificates are not checked. What comes from them says so ([`dragline_model::TlsSession`]).
     pub unverified: Vec<HostPattern>,
+    /// Credentials, each for one origin. A request's own `Authorization` goes before them.
+    pub auth: Vec<OriginAuth>,
     /// Bounds on time and size.
     pub limits: Limits,
 }
@@ -32,6 +34,7 @@ impl Default for Settings {
             overrides: Vec::new(),
             ca_file: None,
             unverified: Vec::new(),
+            auth: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -102,6 +105,8 @@ pub enum SettingsError {
     Override(String, &'static str),
     /// No host name or `*.NAME`; the text as given and what is wrong with it.
     Host(String, &'static str),
+    /// No credentials; what is wrong with them, and never the text.
+    Auth(&'static str),
     /// The certificates could not be used; the file and the reason.
     CaFile(PathBuf, String),
     /// The user agent has characters that cannot stand in a header field.
@@ -121,6 +126,12 @@ impl fmt::Display for SettingsError {
             }
             SettingsError::Host(text, why) => {
                 write!(f, "{text:?} names no host: {why}; write example.org or *.example.org")
+            }
+            SettingsError::Auth(why) => {
+                write!(
+                    f,
+                    "credentials that are none: {why}; write https://api.example=USER:PASSWORD, or =bearer TOKEN"
+                )
             }
             SettingsError::CaFile(path, why) => {
                 write!(f, "certificates of {}: {why}; a PEM file is expected", path.display())

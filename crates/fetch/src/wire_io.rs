@@ -236,7 +236,7 @@ fn in_full(head: &[u8], exchange: &Exchange, field: &str) -> Vec<u8> {
 
 /// The heads of an answer, interim ones and the final one, as they come in.
 #[derive(Debug)]
-struct Heads {
+pub(crate) struct Heads {
     /// A head's beginning, where one read did not bring it whole.
     partial: Vec<u8>,
     /// Bytes of heads so far.
@@ -247,21 +247,21 @@ struct Heads {
 
 /// A final head.
 #[derive(Debug)]
-struct Found {
-    head: Head,
+pub(crate) struct Found {
+    pub(crate) head: Head,
     /// As received.
-    raw: Bytes,
+    pub(crate) raw: Bytes,
     /// Bytes of the last input that lie behind the head.
-    behind: usize,
+    pub(crate) behind: usize,
 }
 
 impl Heads {
-    fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { partial: Vec::new(), received: 0, interims: 0, limit }
     }
 
     /// Takes what was read; the final head, when it is whole.
-    fn take_in(&mut self, input: &[u8], is_head: bool) -> Result<Option<Found>, Malformed> {
+    pub(crate) fn take_in(&mut self, input: &[u8], is_head: bool) -> Result<Option<Found>, Malformed> {
         // Nearly always a head comes in one piece, and is read where it lies.
         let mut partial = std::mem::take(&mut self.partial);
         let mut seen = partial.len();

@@ -140,3 +140,28 @@ fn cookies_go_back_to_their_origin_alone() {
         assert!(!server.heads().last().unwrap().contains("Cookie:"), "another jar's cookies stay there");
     });
 }
+
+#[test]
+fn credentials_go_to_their_origin_alone() {
+    run(async {
+        let server = Server::new(|_| keep(OK));
+        let mut settings = loopback();
+        settings.overrides = vec![format!("*.test={}", server.address).parse().unwrap()];
+        settings.auth =
+            vec!["http://a.test=u:p".parse().unwrap(), "http://b.test:8080=bearer t".parse().unwrap()];
+        let client = client(settings);
+        for (url, want) in [
+            ("http://a.test/", Some("Authorization: Basic dTpw")),
+            ("http://a.test:8080/", None),
+            ("http://x.a.test/", None),
+            ("http://b.test/", None),
+            ("http://b.test:8080/", Some("Authorization: Bearer t")),
+        ] {
+            let page = client.fetch(&get(url)).await.unwrap();
+            let heads = server.heads();
+            let sent = heads.last().unwrap().lines().find(|line| line.starts_with("Authorization:"));
+            assert_eq!(sent, want, "{url}");
+            assert!(!String::from_utf8_lossy(&page.request).contains("dTpw"));
+        }
+    });
+}
