@@ -11,6 +11,7 @@ mod demo;
 mod query;
 mod rebuild;
 mod show;
+mod slow;
 mod stats;
 
 mod checkers;

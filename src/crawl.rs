@@ -304,6 +304,7 @@ impl Running {
         End {
             reason: StopReason::GaveUp("the thread of the crawl panicked".into()),
             snapshot: self.snapshot(),
+            spent: self.control.progress().spent(),
         }
     }
 }

@@ -27,6 +27,9 @@ pub use crawl::{Crawl, CrawlError, Handle, Running};
 mod report;
 pub use report::Report;
 
+mod slow;
+pub use slow::{Slow, SlowHost};
+
 pub mod config;
 
 #[cfg(feature = "cli")]

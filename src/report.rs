@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 use dragline_actors::End;
 use serde::Serialize;
 
+use crate::Slow;
+
 /// What a crawl did, as `--report` writes it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -40,6 +42,8 @@ pub struct Report {
     pub resumed: u64,
     /// Deaths of actors that were rebuilt, by name.
     pub restarts: BTreeMap<String, u64>,
+    /// Where the time of the requests went.
+    pub slow: Slow,
 }
 
 impl Report {
@@ -65,6 +69,7 @@ impl Report {
             responses_in_store: counts.responses,
             resumed: snapshot.resumed,
             restarts: snapshot.deaths.clone(),
+            slow: Slow::of(&end.spent, elapsed),
         }
     }
 

@@ -109,6 +109,9 @@ pub(super) struct CrawlArgs {
     /// Write the final summary to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Say at the end where the time went, by phase and host
+    #[arg(long)]
+    pub explain_slow: bool,
 }
 
 #[derive(Debug, ClapArgs)]

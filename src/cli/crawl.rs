@@ -8,7 +8,7 @@ use super::{
     Trouble,
     args::{Args, CrawlArgs},
     progress::{self, Watch},
-    screen,
+    screen, slow,
 };
 use crate::{Crawl, CrawlError, Report, Running, config::RobotsName, daemon};
 
@@ -37,6 +37,9 @@ pub(super) fn run(command: &CrawlArgs, args: &Args) -> Result<u8, Trouble> {
     if !args.output.quiet {
         for line in progress::summary(&report, &store).lines() {
             screen::say(line);
+        }
+        if command.explain_slow {
+            slow::lines(&report.slow).iter().for_each(|line| screen::say(line));
         }
         if let Some(hint) = hint(&report) {
             screen::say(&hint);

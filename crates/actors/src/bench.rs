@@ -12,13 +12,13 @@ use std::{
 };
 
 use dragline_fetch::{Client, Request, Shared};
-use dragline_model::{Failure, Page, Timestamp, Visit, VisitId};
+use dragline_model::{Failure, Ledger, Page, Timestamp, Visit, VisitId};
 use dragline_storage::Parcel;
 use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
-    Line, fault,
+    Line, Progress, fault,
     harvester::{Harvester, Rules},
     messages::Keep,
     panics,
@@ -37,6 +37,7 @@ pub(crate) struct Equipment {
     /// Bytes of sealed parcels that may wait for storage before no further visit is begun.
     pub held_bytes_max: u64,
     pub keep: Line<Keep>,
+    pub progress: Progress,
     /// Leave to work on a large body.
     pub aside: Arc<Semaphore>,
 }
@@ -48,6 +49,8 @@ pub(crate) struct Bench {
     harvester: RefCell<Harvester>,
     /// For large bodies, on another thread.
     harvester_aside: Arc<Mutex<Harvester>>,
+    /// Where the time went since it was last published.
+    spent: RefCell<Ledger>,
     held: RefCell<HashMap<VisitId, Arc<Parcel>>>,
     held_bytes: Cell<u64>,
     room: Notify,
@@ -60,6 +63,7 @@ impl Bench {
             client: Client::new(&equipment.shared),
             harvester: RefCell::new(Harvester::new(equipment.rules.clone())),
             harvester_aside: Arc::new(Mutex::new(Harvester::new(equipment.rules.clone()))),
+            spent: RefCell::default(),
             held: RefCell::default(),
             held_bytes: Cell::new(0),
             room: Notify::new(),
@@ -87,6 +91,7 @@ impl Bench {
         // Holds a large body's share of memory until the harvest is made.
         let request = Request::get(visit.url.clone());
         let answer = self.client.fetch(&request).await;
+        self.account(&request, &answer);
         match &answer {
             Ok(page) if is_large(page) => self.harvest_aside(visit, fetched_at, answer).await,
             _ => self.harvester.borrow_mut().harvest(visit, fetched_at, answer),
@@ -148,9 +153,27 @@ impl Bench {
         }
     }
 
-    /// Drops connections that nobody will use again.
-    pub(crate) fn reap(&self) {
+    fn account(&self, request: &Request, answer: &Result<Page, Failure>) {
+        let mut spent = self.spent.borrow_mut();
+        match answer {
+            Ok(page) => spent.add(request.url.authority(), &page.timings, None),
+            Err(Failure { kind, timings: Some(timings), .. }) => {
+                spent.add(request.url.authority(), timings, Some(*kind));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Drops connections that nobody will use again, and publishes where the time went.
+    pub(crate) fn each_second(&self) {
         self.client.reap();
+        self.equipment.progress.add_spent(&self.spent.take());
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.equipment.progress.add_spent(&self.spent.take());
     }
 }
 

@@ -18,8 +18,8 @@ use crate::{
     panics,
 };
 
-/// How often idle connections are looked through, and the fetcher shows that it moves.
-const REAP_EVERY: Duration = Duration::from_secs(1);
+/// How often idle connections are looked through, times are published, and the fetcher shows that it moves.
+const PULSE_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module's documentation.
 pub(crate) struct Fetcher {
@@ -40,9 +40,9 @@ impl Actor for Fetcher {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.lifeline.tie();
-        ctx.run_interval(REAP_EVERY, |me, _| {
+        ctx.run_interval(PULSE_EVERY, |me, _| {
             me.lifeline.beat();
-            me.bench.reap();
+            me.bench.each_second();
             while me.visits.try_join_next().is_some() {}
         });
     }

@@ -9,11 +9,14 @@ use std::{
 };
 
 use dragline_frontier::Counts;
+use dragline_model::Ledger;
 
 /// The figures of a running crawl. Cloning shares them.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     shared: Arc<Mutex<Snapshot>>,
+    /// Apart from the figures: a snapshot is taken five times a second, and this is read at the end.
+    spent: Arc<Mutex<Ledger>>,
 }
 
 /// The figures at one moment.
@@ -66,6 +69,15 @@ impl Progress {
     /// The figures now.
     pub fn snapshot(&self) -> Snapshot {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the time of the requests went so far.
+    pub fn spent(&self) -> Ledger {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn add_spent(&self, ledger: &Ledger) {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).merge(ledger);
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {

@@ -15,7 +15,7 @@ use std::{
 use actix::prelude::*;
 use dragline_fetch::Shared;
 use dragline_frontier::{Frontier, Limits, Scope};
-use dragline_model::{Link, Timestamp, VisitId};
+use dragline_model::{Ledger, Link, Timestamp, VisitId};
 use dragline_storage::Store;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
@@ -131,6 +131,8 @@ pub struct End {
     pub reason: StopReason,
     /// The last figures.
     pub snapshot: crate::Snapshot,
+    /// Where the time of the requests went.
+    pub spent: Ledger,
 }
 
 /// What the roles are reached by. Cloning shares the lines.
@@ -255,7 +257,7 @@ pub async fn run(plan: Plan, control: Control) -> End {
     control.admit(plan.seeds.clone());
     let mut children = vec![storage(&plan, lines), coordinator(&plan, &control)];
     let aside = Arc::new(Semaphore::new(1));
-    children.extend((0..lines.fetchers.len()).map(|index| fetcher(&plan, lines, index, &aside)));
+    children.extend((0..lines.fetchers.len()).map(|index| fetcher(&plan, &control, index, &aside)));
     let supervisor = Supervisor::new(children, lines.close.clone(), ended, control.progress.clone()).start();
     lines.finished.connect(supervisor.clone().recipient());
     lines.store_failed.connect(supervisor.clone().recipient());
@@ -271,7 +273,7 @@ pub async fn run(plan: Plan, control: Control) -> End {
         }
         Err(_) => StopReason::GaveUp("the supervisor itself panicked".into()),
     };
-    End { reason, snapshot: control.progress.snapshot() }
+    End { reason, snapshot: control.progress.snapshot(), spent: control.progress.spent() }
 }
 
 /// Waits for the actors' threads: the store is free for the next one who wants it once they are gone. One that
@@ -372,7 +374,8 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
     }
 }
 
-fn fetcher(plan: &Plan, lines: &Lines, index: usize, aside: &Arc<Semaphore>) -> ChildSpec {
+fn fetcher(plan: &Plan, control: &Control, index: usize, aside: &Arc<Semaphore>) -> ChildSpec {
+    let lines = &control.lines;
     let equipment = Equipment {
         shared: plan.fetch.clone(),
         rules: Rules {
@@ -384,6 +387,7 @@ fn fetcher(plan: &Plan, lines: &Lines, index: usize, aside: &Arc<Semaphore>) -> 
         },
         held_bytes_max: plan.held_bytes_max / lines.fetchers.len() as u64,
         keep: lines.keep.clone(),
+        progress: control.progress.clone(),
         aside: aside.clone(),
     };
     let (fetch, reoffer) = (lines.fetchers[index].clone(), lines.reoffer[index].clone());

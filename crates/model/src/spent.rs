@@ -59,6 +59,20 @@ impl Phase {
         Phase::Ours,
     ];
 
+    /// The name in reports and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Queue => "queue",
+            Phase::Dns => "dns",
+            Phase::Connect => "connect",
+            Phase::Tls => "tls",
+            Phase::FirstByte => "first_byte",
+            Phase::Body => "body",
+            Phase::GivenUp => "given_up",
+            Phase::Ours => "ours",
+        }
+    }
+
     /// What the time went to, as the end of "92 % …".
     fn told(self, host: &str) -> String {
         match self {
