@@ -88,14 +88,17 @@ impl Cookie {
         self.expiry.is_some_and(|expiry| expiry <= now)
     }
 
-    /// Does a request for `url` carry it (bis §5.8.3, step 1)?
-    pub(crate) fn goes_to(&self, url: &CanonicalUrl, strict_origin: bool) -> bool {
-        let host = url.host();
-        let hosts = if self.host_only { host == &*self.domain } else { domain_matches(host, &self.domain) };
-        hosts
-            && path_matches(url.path(), &self.path)
-            && (!self.secure || url.is_https())
-            && (!strict_origin || self.reaches(Origin::of(url)))
+    /// Does that request carry it (bis §5.8.3, step 1)?
+    pub(crate) fn goes_to(&self, target: &Target<'_>, strict_origin: bool) -> bool {
+        let of_host = if self.host_only {
+            target.host == &*self.domain
+        } else {
+            domain_matches(target.host, &self.domain)
+        };
+        of_host
+            && path_matches(target.path, &self.path)
+            && (!self.secure || target.origin.https)
+            && (!strict_origin || self.reaches(target.origin))
     }
 
     /// May it go to that scheme and port?
@@ -115,6 +118,20 @@ impl Cookie {
     /// Bytes it takes in a `Cookie` header.
     pub(crate) fn header_bytes(&self) -> usize {
         self.name.len() + usize::from(!self.name.is_empty()) + self.value.len()
+    }
+}
+
+/// A request's URL, taken apart once for all the cookies it is held against.
+pub(crate) struct Target<'a> {
+    pub(crate) host: &'a str,
+    path: &'a str,
+    origin: Origin,
+}
+
+impl<'a> Target<'a> {
+    /// Where a URL leads.
+    pub(crate) fn of(url: &'a CanonicalUrl) -> Self {
+        Self { host: url.host(), path: url.path(), origin: Origin::of(url) }
     }
 }
 

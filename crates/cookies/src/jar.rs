@@ -43,7 +43,7 @@ pub struct Limits {
     /// Most cookies of one site (registrable domain, or address): 50, the least that bis §6.1 asks for.
     pub per_site: usize,
     /// Most cookies of all sites: 3,000, the least that bis §6.1 asks for. The largest cookies that there
-    /// can be, with the longest path of a URL each, then take 36 MB; usual ones take some 500 kB.
+    /// can be, with the longest path of a URL each, then take 36 MB; usual ones take some 1 MB.
     pub total: usize,
     /// Most bytes of a `Cookie` header's value: 8,192. Common servers refuse a field longer than that, and
     /// with it the request. What does not fit is left out, the oldest first.

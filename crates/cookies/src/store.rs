@@ -11,7 +11,7 @@ use dragline_model::CanonicalUrl;
 
 use crate::{
     Limits, Refusal,
-    cookie::Cookie,
+    cookie::{Cookie, Target},
     domain::{domain_matches, site_of},
     origin::Origin,
     path::path_matches,
@@ -68,7 +68,7 @@ impl Store {
         cookie.created = self.ticks;
         cookie.used = self.ticks;
 
-        let shelf = self.sites.entry(site.as_str().into()).or_default();
+        let shelf = self.sites.entry(site.as_str().into()).or_insert_with(|| Vec::with_capacity(1));
         if limits.strict_origin {
             settle_upward(&mut cookie, shelf);
         }
@@ -93,11 +93,12 @@ impl Store {
         limits: &Limits,
         now: SystemTime,
     ) -> Option<String> {
-        let site = site_of(url.host());
+        let target = Target::of(url);
+        let site = site_of(target.host);
         self.drop_over(site, now);
         let shelf = self.sites.get_mut(site)?;
         let mut list: Vec<&mut Cookie> =
-            shelf.iter_mut().filter(|cookie| cookie.goes_to(url, limits.strict_origin)).collect();
+            shelf.iter_mut().filter(|cookie| cookie.goes_to(&target, limits.strict_origin)).collect();
         list.sort_by_key(|cookie| (usize::MAX - cookie.path.len(), cookie.created));
         for cookie in &mut list {
             self.ticks += 1;
@@ -162,29 +163,20 @@ impl Store {
                 self.sites.remove(site);
             }
         }
-        if self.count <= limits.total {
-            return;
-        }
-        let sites: Vec<Box<str>> = self.sites.keys().cloned().collect();
-        for site in &sites {
-            self.drop_over(site, now);
-        }
-        while self.count > limits.total && self.evict_one() {}
+        while self.count > limits.total && self.evict_one(now) {}
     }
 
-    /// Drops the cookie that is missed least: of the fullest site, not `Secure` before `Secure`, unused for
-    /// longest. Whoever floods the jar pays for it.
-    fn evict_one(&mut self) -> bool {
-        let victim = self
-            .sites
-            .iter()
-            .flat_map(|(site, shelf)| (0..shelf.len()).map(move |at| (site, shelf, at)))
-            .min_by_key(|(_, shelf, at)| {
-                let cookie = &shelf[*at];
-                (usize::MAX - shelf.len(), cookie.secure, cookie.used)
+    /// Drops the cookie that is missed least: one that is over, before those of the fullest site, there one
+    /// that is not `Secure`, and then the one unused for longest. Whoever floods the jar pays for it.
+    fn evict_one(&mut self, now: SystemTime) -> bool {
+        let all = self.sites.iter().flat_map(|(site, shelf)| {
+            shelf.iter().enumerate().map(move |(at, cookie)| {
+                let rank = (!cookie.is_over(now), usize::MAX - shelf.len(), cookie.secure, cookie.used);
+                (rank, site, at)
             })
-            .map(|(site, _, at)| (site.clone(), at));
-        let Some((site, at)) = victim else { return false };
+        });
+        let Some((_, site, at)) = all.min_by_key(|(rank, ..)| *rank) else { return false };
+        let site = site.clone();
         if let Some(shelf) = self.sites.get_mut(&site) {
             shelf.swap_remove(at);
             self.count -= 1;
