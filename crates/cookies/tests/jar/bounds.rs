@@ -76,6 +76,25 @@ fn who_goes_first() {
 }
 
 #[test]
+fn who_goes_first_of_all_sites() {
+    let jar = Jar::new(Limits { total: 4, ..Limits::default() });
+    let take = |at: &str, field: &str, when| jar.take_in(&url(at), field.as_bytes(), when).unwrap();
+    take("https://two.com/", "secure=1; Secure", now());
+    take("https://two.com/", "plain=2", now());
+    take("https://one.com/", "n=3", now());
+    take("https://over.com/", "n=4; Max-Age=5", now());
+    let header = |at: &str| jar.header_for(&url(at), later(5)).unwrap_or_default();
+    take("https://new.com/", "n=5", later(5));
+    assert_eq!(header("https://two.com/"), "secure=1; plain=2", "what is over went");
+    take("https://newer.com/", "n=6", later(5));
+    assert_eq!(header("https://two.com/"), "secure=1", "the fullest site paid, with what is not Secure");
+    take("https://newest.com/", "n=7", later(5));
+    assert_eq!(header("https://one.com/"), "", "of equals the one unused for longest");
+    assert_eq!(header("https://two.com/"), "secure=1");
+    assert_eq!(jar.len(), 4);
+}
+
+#[test]
 fn a_jar_full_of_secure_cookies_keeps_no_other() {
     let jar = Jar::new(Limits { per_site: 2, ..Limits::default() });
     set(&jar, "https://a.example/", "a=1; Secure").unwrap();
