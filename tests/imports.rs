@@ -36,6 +36,7 @@ fn imports_run_one_way() {
         ("crates/fetch", &["model", "cookies"]),
         ("crates/extract", &["model"]),
         ("crates/storage", &["model"]),
+        ("crates/gather", &["model", "coding", "cookies", "fetch", "frontier"]),
         ("crates/actors", &["model", "coding", "extract", "fetch", "frontier", "storage"]),
     ] {
         for used in ours(folder) {

@@ -1,0 +1,289 @@
+//! The thread that says who is next.
+//!
+//! Neighbours: the feed before it (calls), the workers behind it (errands out, notes back). Owns the roster and the
+//! workers. Calls are drawn only when nothing that is there could go: what an origin cannot take waits here, and
+//! others are looked for, up to a bound.
+
+use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_rt::System;
+use dragline_cookies::Jar;
+use futures_util::FutureExt;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    Answer,
+    board::AHEAD,
+    errand::Errand,
+    feed::Drawn,
+    roster::Roster,
+    worker::{self, Equipment, Note, What, Worker},
+};
+
+/// Calls that wait here for their origin before no further one is drawn. So many of one origin do not hold up
+/// another's behind them; each takes half a kilobyte.
+const QUEUED_MAX: usize = 65_536;
+
+/// Errands handed to a worker at once: it shall begin before the last of ten thousand is granted.
+const BATCH_MAX: usize = 256;
+
+/// Notes read at once.
+const NOTES_MAX: usize = 1024;
+
+/// Errands that one worker has before another is started. Few calls share one thread and its connections.
+const WORKER_FULL: usize = 128;
+
+/// Nothing is due.
+const FAR: Duration = Duration::from_secs(86_400);
+
+/// See the module's documentation.
+pub(crate) struct Dispatcher {
+    pub(crate) roster: Roster<Box<Errand>>,
+    pub(crate) equipment: Equipment,
+    pub(crate) drawn: mpsc::Receiver<Drawn>,
+    pub(crate) notes: mpsc::UnboundedReceiver<Note>,
+    /// Requests that may be out at once.
+    pub(crate) concurrency: u64,
+    /// Threads that may be started.
+    pub(crate) threads: usize,
+    /// Everybody's cookies.
+    pub(crate) jar: Option<Jar>,
+    pub(crate) staff: Staff,
+    pub(crate) out: u64,
+    pub(crate) has_ended: bool,
+}
+
+impl Dispatcher {
+    /// Works until everything is answered, or the wish to stop is known. Ends the workers before it returns.
+    pub(crate) fn run(mut self, runtime: tokio::runtime::Runtime) {
+        let system = System::with_tokio_rt(move || runtime);
+        system.block_on(async {
+            let over = AssertUnwindSafe(self.dispatch()).catch_unwind().await;
+            // Also after a panic: the workers hold the other end of what the consumer waits for.
+            self.staff.stop();
+            if let Err(panic) = over {
+                resume_unwind(panic);
+            }
+        });
+    }
+
+    async fn dispatch(&mut self) {
+        let board = Arc::clone(&self.equipment.board);
+        let mut notes = Vec::with_capacity(NOTES_MAX);
+        loop {
+            if board.is_stopped() {
+                return;
+            }
+            let now = Instant::now();
+            let bounds = self.bounds();
+            self.advance(now);
+            self.staff.hand_all(&self.equipment);
+            board.out(self.out);
+            if self.has_ended && self.out == 0 && self.roster.queued() == 0 {
+                return;
+            }
+            if !self.has_room() || self.roster.is_ready() {
+                board.starve();
+                // What was taken since it was looked at rings no bell.
+                if self.bounds() != bounds {
+                    continue;
+                }
+            }
+            let (may_draw, due) = (self.may_draw(), self.roster.due(now).unwrap_or(now + FAR));
+            tokio::select! {
+                _ = self.notes.recv_many(&mut notes, NOTES_MAX) => {
+                    for note in notes.drain(..) {
+                        self.take_note(note);
+                    }
+                }
+                drawn = self.drawn.recv(), if may_draw => self.take_in(drawn),
+                () = board.bell.notified() => {}
+                () = sleep_until(due) => {}
+            }
+        }
+    }
+
+    /// Grants what can go, and draws more where nothing can.
+    fn advance(&mut self, now: Instant) {
+        loop {
+            if let Some(errand) = self.grant(now) {
+                self.out += 1;
+                self.staff.give(errand, self.threads, &self.equipment);
+                continue;
+            }
+            if !self.may_draw() {
+                return;
+            }
+            match self.drawn.try_recv() {
+                Ok(drawn) => self.take_in(Some(drawn)),
+                Err(mpsc::error::TryRecvError::Disconnected) => self.take_in(None),
+                Err(mpsc::error::TryRecvError::Empty) => return,
+            }
+        }
+    }
+
+    fn grant(&mut self, now: Instant) -> Option<Box<Errand>> {
+        if self.out >= self.concurrency || !(self.equipment.in_order || self.has_room()) {
+            return None;
+        }
+        let last = self.last();
+        self.roster.grant(now, last)
+    }
+
+    /// What the consumer's pace allows: room for more, and the highest number.
+    fn bounds(&self) -> (bool, u64) {
+        (self.has_room(), self.last())
+    }
+
+    /// There is room for another answer, those included that are being asked for.
+    fn has_room(&self) -> bool {
+        let board = &self.equipment.board;
+        board.untaken() + self.out < self.concurrency + AHEAD && board.has_room_for_bytes()
+    }
+
+    /// The highest number that may go.
+    ///
+    /// Taken in order of arrival, any answer makes room for any other. Taken in the order of the questions, only
+    /// one does: that one may always go, and only so many that come after it.
+    fn last(&self) -> u64 {
+        let Equipment { board, in_order, .. } = &self.equipment;
+        match (in_order, board.has_room_for_bytes()) {
+            (false, _) => u64::MAX,
+            (true, true) => board.taken() + self.concurrency + AHEAD,
+            (true, false) => board.taken() + 1,
+        }
+    }
+
+    fn may_draw(&self) -> bool {
+        !self.has_ended
+            && !self.roster.is_ready()
+            && self.roster.queued() < QUEUED_MAX
+            && self.out < self.concurrency
+            && self.has_room()
+    }
+
+    fn take_in(&mut self, drawn: Option<Drawn>) {
+        let Equipment { board, answers, fail_fast, .. } = &self.equipment;
+        match drawn {
+            None => {
+                self.has_ended = true;
+                board.ended();
+            }
+            Some((n, Ok(call))) => {
+                board.asked();
+                let errand = Errand::new(n, call, self.jar.clone());
+                let url = errand.target.url.clone();
+                self.roster.put(n, url.origin(), Box::new(errand));
+            }
+            Some((n, Err(error))) => {
+                board.asked();
+                worker::send(board, answers, Answer::impossible(n, &error), *fail_fast);
+            }
+        }
+    }
+
+    fn take_note(&mut self, Note { worker, at, what }: Note) {
+        self.out -= 1;
+        self.staff.home(worker);
+        if let What::Back { errand, wait, rest } = what {
+            let (n, to) = (errand.n, errand.target.url.clone());
+            let until = Instant::now() + wait;
+            if rest {
+                self.roster.rest(at.origin(), until);
+                self.roster.put(n, to.origin(), errand);
+            } else if wait.is_zero() {
+                self.roster.put(n, to.origin(), errand);
+            } else {
+                self.roster.wait(n, to.origin(), errand, until);
+            }
+        }
+        self.roster.home(at.origin());
+    }
+}
+
+/// The workers, and what each has.
+#[derive(Default)]
+pub(crate) struct Staff {
+    workers: Vec<Place>,
+}
+
+struct Place {
+    worker: Worker,
+    /// Errands it has, those of the batch included.
+    out: usize,
+    /// What it will be handed next.
+    batch: Vec<Box<Errand>>,
+}
+
+impl Staff {
+    /// Gives an errand to who has the fewest; the first of those, whose connections are the likeliest to be used
+    /// again.
+    fn give(&mut self, errand: Box<Errand>, threads: usize, equipment: &Equipment) {
+        let fewest = self.workers.iter().enumerate().min_by_key(|(_, place)| place.out);
+        let (number, fewest) = fewest.map_or((0, WORKER_FULL), |(number, place)| (number, place.out));
+        let number = if fewest >= WORKER_FULL && self.workers.len() < threads.max(1) {
+            self.workers.push(Place::new(self.workers.len(), equipment));
+            self.workers.len() - 1
+        } else {
+            number
+        };
+        let place = &mut self.workers[number];
+        place.out += 1;
+        place.batch.push(errand);
+        if place.batch.len() >= BATCH_MAX {
+            place.hand(number, equipment);
+        }
+    }
+
+    fn hand_all(&mut self, equipment: &Equipment) {
+        for (number, place) in self.workers.iter_mut().enumerate() {
+            if !place.batch.is_empty() {
+                place.hand(number, equipment);
+            }
+        }
+    }
+
+    fn home(&mut self, number: usize) {
+        if let Some(place) = self.workers.get_mut(number) {
+            place.out -= 1;
+        }
+    }
+
+    fn stop(&mut self) {
+        for place in self.workers.drain(..) {
+            place.worker.stop();
+        }
+    }
+}
+
+impl Place {
+    fn new(number: usize, equipment: &Equipment) -> Self {
+        Self { worker: start(number, equipment), out: 0, batch: Vec::new() }
+    }
+
+    /// Hands over the batch; to a new worker, where the old one is no more.
+    fn hand(&mut self, number: usize, equipment: &Equipment) {
+        let batch = std::mem::take(&mut self.batch);
+        if let Err(batch) = self.worker.hand(batch) {
+            tracing::error!(worker = number, "a worker of a gathering is gone, and replaced");
+            self.worker = start(number, equipment);
+            // A worker that was just started takes everything in.
+            let _ = self.worker.hand(batch);
+        }
+    }
+}
+
+/// Where the system has no thread left there is nothing to go on with; who consumes learns it.
+fn start(number: usize, equipment: &Equipment) -> Worker {
+    match Worker::start(number, equipment) {
+        Ok(worker) => worker,
+        Err(error) => panic!("no thread for a worker: {error}"),
+    }
+}

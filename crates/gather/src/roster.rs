@@ -1,0 +1,316 @@
+//! Who is next: what waits, by origin, and what may go.
+//!
+//! Owns the queues of the origins, their slots and rests, the waits before another attempt, and the pace. Pure: no
+//! clock, no thread; what it hands out is anything at all, which is how it is tested.
+//!
+//! A thing's life here: *put* into its origin's queue, or to *wait* until a moment and then queue; *granted* when
+//! its origin has a free slot, does not rest and its turn has come; its slot is free again when it is *home*.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use tokio::time::Instant;
+
+use crate::rate::Pace;
+
+/// Whose turn it is among origins that could go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Round and round: an origin with much to ask does not go before one with little.
+    Turns,
+    /// The lowest number first, wherever it goes.
+    Numbers,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Roster<T> {
+    per_host: usize,
+    order: Order,
+    pace: Option<Pace>,
+    hosts: HashMap<Arc<str>, Host<T>>,
+    /// Origins that could go, by their turn.
+    ready: BTreeSet<(u64, Arc<str>)>,
+    /// What waits before it queues. Numbers tell those of one moment apart.
+    waiting: BTreeMap<(Instant, u64), (Arc<str>, T)>,
+    resting: BTreeSet<(Instant, Arc<str>)>,
+    turn: u64,
+    queued: usize,
+}
+
+/// One origin.
+#[derive(Debug)]
+struct Host<T> {
+    /// By number: what was asked first goes first, also for a second time.
+    queue: BTreeMap<u64, T>,
+    out: usize,
+    rests_until: Option<Instant>,
+    /// Its place among those that could go.
+    turn: Option<u64>,
+}
+
+impl<T> Default for Host<T> {
+    fn default() -> Self {
+        Self { queue: BTreeMap::new(), out: 0, rests_until: None, turn: None }
+    }
+}
+
+impl<T> Roster<T> {
+    pub(crate) fn new(per_host: usize, order: Order, pace: Option<Pace>) -> Self {
+        Self {
+            per_host: per_host.max(1),
+            order,
+            pace,
+            hosts: HashMap::new(),
+            ready: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            resting: BTreeSet::new(),
+            turn: 0,
+            queued: 0,
+        }
+    }
+
+    /// Takes in a thing for an origin. No two that are here may have one number.
+    pub(crate) fn put(&mut self, number: u64, origin: &str, thing: T) {
+        self.queued += 1;
+        let origin = self.origin(origin);
+        self.queue(number, origin, thing);
+    }
+
+    /// Takes in a thing that may go no sooner than `until`.
+    pub(crate) fn wait(&mut self, number: u64, origin: &str, thing: T, until: Instant) {
+        self.queued += 1;
+        let origin =
+            self.hosts.get_key_value(origin).map_or_else(|| origin.into(), |(known, _)| known.clone());
+        self.waiting.insert((until, number), (origin, thing));
+    }
+
+    /// Nothing goes to an origin before `until`.
+    pub(crate) fn rest(&mut self, origin: &str, until: Instant) {
+        let origin = self.origin(origin);
+        let Some(host) = self.hosts.get_mut(&origin) else { return };
+        if let Some(before) = host.rests_until {
+            if before >= until {
+                return;
+            }
+            self.resting.remove(&(before, origin.clone()));
+        }
+        host.rests_until = Some(until);
+        self.resting.insert((until, origin.clone()));
+        self.place(&origin);
+    }
+
+    /// A slot of an origin is free again.
+    pub(crate) fn home(&mut self, origin: &str) {
+        let origin = self.origin(origin);
+        if let Some(host) = self.hosts.get_mut(&origin) {
+            host.out = host.out.saturating_sub(1);
+        }
+        self.place(&origin);
+    }
+
+    /// The next thing that may go, if its number is no higher than `last`; it takes a slot of its origin.
+    pub(crate) fn grant(&mut self, now: Instant, last: u64) -> Option<T> {
+        self.wake(now);
+        if self.pace.as_ref().is_some_and(|pace| pace.due(now).is_some()) {
+            return None;
+        }
+        let (_, origin) = self.ready.first()?;
+        let origin = origin.clone();
+        let host = self.hosts.get_mut(&origin)?;
+        let first = host.queue.first_entry().filter(|first| *first.key() <= last)?;
+        let thing = first.remove();
+        host.out += 1;
+        // To the end of the line.
+        if let Some(turn) = host.turn.take() {
+            self.ready.remove(&(turn, origin.clone()));
+        }
+        self.queued -= 1;
+        self.place(&origin);
+        if let Some(pace) = &mut self.pace {
+            pace.started(now);
+        }
+        Some(thing)
+    }
+
+    /// Some origin could go, if the pace and the numbers let it.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// How many things are here.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// When time alone makes something possible that is not possible now.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.waiting.first_key_value().map(|((until, _), _)| *until);
+        let resting = self.resting.first().map(|(until, _)| *until);
+        let pace = self.pace.as_ref().filter(|_| self.is_ready()).and_then(|pace| pace.due(now));
+        [waiting, resting, pace].into_iter().flatten().min()
+    }
+
+    /// Lets those whose time has come into their queues.
+    fn wake(&mut self, now: Instant) {
+        while let Some(first) = self.waiting.first_entry() {
+            if first.key().0 > now {
+                break;
+            }
+            let ((_, number), (origin, thing)) = first.remove_entry();
+            let origin = self.origin(&origin);
+            self.queue(number, origin, thing);
+        }
+        while let Some((until, origin)) = self.resting.first() {
+            if *until > now {
+                break;
+            }
+            let origin = origin.clone();
+            self.resting.pop_first();
+            if let Some(host) = self.hosts.get_mut(&origin) {
+                host.rests_until = None;
+            }
+            self.place(&origin);
+        }
+    }
+
+    /// The origin's one name, and its entry.
+    fn origin(&mut self, origin: &str) -> Arc<str> {
+        if let Some((known, _)) = self.hosts.get_key_value(origin) {
+            return known.clone();
+        }
+        let new: Arc<str> = origin.into();
+        self.hosts.insert(new.clone(), Host::default());
+        new
+    }
+
+    fn queue(&mut self, number: u64, origin: Arc<str>, thing: T) {
+        if let Some(host) = self.hosts.get_mut(&origin) {
+            host.queue.insert(number, thing);
+        }
+        self.place(&origin);
+    }
+
+    /// Sets right whether an origin could go, after anything about it has changed; forgets one with nothing left.
+    fn place(&mut self, origin: &Arc<str>) {
+        let Some(host) = self.hosts.get_mut(origin) else { return };
+        let can_go = host.out < self.per_host && host.rests_until.is_none();
+        let turn = match host.queue.first_key_value().filter(|_| can_go) {
+            None => None,
+            Some((number, _)) if self.order == Order::Numbers => Some(*number),
+            Some(_) => Some(host.turn.unwrap_or_else(|| {
+                self.turn += 1;
+                self.turn
+            })),
+        };
+        if turn != host.turn {
+            if let Some(turn) = host.turn {
+                self.ready.remove(&(turn, origin.clone()));
+            }
+            if let Some(turn) = turn {
+                self.ready.insert((turn, origin.clone()));
+            }
+            host.turn = turn;
+        }
+        if host.queue.is_empty() && host.out == 0 && host.rests_until.is_none() {
+            self.hosts.remove(origin);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const ALL: u64 = u64::MAX;
+
+    fn roster(per_host: usize, order: Order) -> Roster<u64> {
+        Roster::new(per_host, order, None)
+    }
+
+    fn granted(roster: &mut Roster<u64>, now: Instant, last: u64) -> Vec<u64> {
+        std::iter::from_fn(|| roster.grant(now, last)).collect()
+    }
+
+    #[test]
+    fn origins_take_turns_and_have_slots() {
+        let now = Instant::now();
+        let mut roster = roster(2, Order::Turns);
+        for n in 1..=4 {
+            roster.put(n, "a", n);
+        }
+        roster.put(5, "b", 5);
+        assert_eq!(granted(&mut roster, now, ALL), [1, 5, 2]);
+        assert!(!roster.is_ready());
+        assert_eq!((roster.queued(), roster.due(now)), (2, None));
+        roster.home("a");
+        roster.home("b");
+        assert_eq!(granted(&mut roster, now, ALL), [3]);
+        roster.home("a");
+        roster.home("a");
+        assert_eq!(granted(&mut roster, now, ALL), [4]);
+        roster.home("a");
+        assert!(roster.hosts.is_empty(), "nothing is left of what is over");
+    }
+
+    #[test]
+    fn numbers_go_in_their_order_up_to_the_last_that_may() {
+        let now = Instant::now();
+        let mut roster = roster(2, Order::Numbers);
+        for (n, origin) in [(1, "b"), (2, "a"), (3, "a"), (4, "a"), (5, "b"), (6, "c")] {
+            roster.put(n, origin, n);
+        }
+        assert_eq!(granted(&mut roster, now, 3), [1, 2, 3]);
+        assert!(roster.is_ready(), "b and c could go if they might");
+        // A second attempt of 1 goes before everything else.
+        roster.home("b");
+        roster.put(1, "b", 1);
+        assert_eq!(granted(&mut roster, now, ALL), [1, 5, 6]);
+        roster.home("a");
+        assert_eq!(granted(&mut roster, now, ALL), [4]);
+    }
+
+    #[test]
+    fn waits_and_rests() {
+        let now = Instant::now();
+        let at = |s| now + Duration::from_secs(s);
+        let mut roster = roster(1, Order::Turns);
+        roster.wait(1, "a", 1, at(5));
+        roster.put(2, "a", 2);
+        roster.put(3, "b", 3);
+        roster.rest("b", at(3));
+        roster.rest("b", at(2));
+        assert_eq!((roster.queued(), roster.due(now)), (3, Some(at(3))), "the longer rest holds");
+        assert_eq!(granted(&mut roster, now, ALL), [2]);
+        assert_eq!(granted(&mut roster, at(3), ALL), [3]);
+        assert_eq!(roster.due(at(3)), Some(at(5)));
+        assert_eq!(granted(&mut roster, at(5), ALL), [0u64; 0], "the slot is taken");
+        roster.home("a");
+        assert_eq!(granted(&mut roster, at(5), ALL), [1]);
+        for origin in ["a", "b"] {
+            roster.home(origin);
+        }
+        assert!(roster.hosts.is_empty() && roster.resting.is_empty() && roster.waiting.is_empty());
+    }
+
+    #[test]
+    fn the_pace_holds_over_all_origins() {
+        let now = Instant::now();
+        let at = |ms| now + Duration::from_millis(ms);
+        let pace = Pace::new("10/s".parse().unwrap());
+        let mut roster = Roster::new(9, Order::Turns, Some(pace));
+        for (n, origin) in [(1, "a"), (2, "b"), (3, "c")] {
+            roster.put(n, origin, n);
+        }
+        assert_eq!(granted(&mut roster, now, ALL), [1]);
+        assert_eq!(roster.due(now), Some(at(100)));
+        assert_eq!(granted(&mut roster, at(99), ALL), [0u64; 0]);
+        assert_eq!(granted(&mut roster, at(100), ALL), [2]);
+        assert_eq!(granted(&mut roster, at(200), ALL), [3]);
+        assert_eq!(roster.due(at(200)), None);
+    }
+}

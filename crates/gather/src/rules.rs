@@ -1,0 +1,21 @@
+//! What holds for every call of a gathering.
+
+use std::time::Duration;
+
+use dragline_coding::Bounds;
+use dragline_frontier::RetryTable;
+
+use crate::Expect;
+
+/// See [`crate::Gather`], where each of these is decided.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) fresh: bool,
+    pub(crate) retries: u32,
+    pub(crate) retry_table: RetryTable,
+    pub(crate) redirects: usize,
+    pub(crate) expect: Option<Expect>,
+    pub(crate) keep_pages: bool,
+    pub(crate) bounds: Bounds,
+}

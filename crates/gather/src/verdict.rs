@@ -1,0 +1,165 @@
+//! What becomes of an errand after a request: another one, or an answer.
+//!
+//! Owns the order of the questions: is it asked again, does it lead elsewhere, is it what was expected. Pure but
+//! for the digest's cost: nothing here waits.
+
+use std::{
+    fmt::Write,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use dragline_frontier::Retry;
+use dragline_model::{Failure, FailureKind, Page, Settled};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Answer, Cut,
+    errand::Errand,
+    redirect::{self, Verdict},
+    rules::Rules,
+};
+
+/// What comes next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The same again, no sooner than `wait` from now.
+    Again {
+        wait: Duration,
+        /// And nothing else to this origin before that either.
+        rest: bool,
+    },
+    /// On to where the redirect leads; the errand knows.
+    Hop,
+    /// This is it. A redirect that is one says why it was not followed.
+    Answer(Option<String>),
+}
+
+/// After a response.
+pub(crate) fn of_page(rules: &Rules, errand: &mut Errand, page: &Page) -> Next {
+    let settled = Settled::Page {
+        status: page.status,
+        bytes: page.body.len() as u64,
+        retry_after: page.head.field_str("retry-after").map(str::to_owned),
+    };
+    if errand.method.is_idempotent()
+        && let Some(again) = again(rules, errand, &settled)
+    {
+        return again;
+    }
+    if rules.redirects == 0 {
+        return Next::Answer(None);
+    }
+    let location = page.head.field("location");
+    match redirect::verdict(page.status, location, &errand.target, &errand.method, errand.has_body()) {
+        Verdict::None => Next::Answer(None),
+        Verdict::Stay(why) => Next::Answer(Some(why)),
+        Verdict::Follow(_) if errand.redirects() >= rules.redirects => {
+            Next::Answer(Some(format!("redirected more than {} times", rules.redirects)))
+        }
+        Verdict::Follow(step) => {
+            let to = step.target.url.clone();
+            if errand.follow(step, page) {
+                Next::Hop
+            } else {
+                Next::Answer(Some(format!("redirected in a circle: {to} was asked already")))
+            }
+        }
+    }
+}
+
+/// After none.
+pub(crate) fn of_failure(rules: &Rules, errand: &Errand, failure: &Failure) -> Next {
+    let may_repeat = errand.method.is_idempotent() || never_left(failure);
+    let settled = may_repeat.then(|| Settled::Failure(failure.clone()));
+    settled.and_then(|settled| again(rules, errand, &settled)).unwrap_or(Next::Answer(None))
+}
+
+fn again(rules: &Rules, errand: &Errand, settled: &Settled) -> Option<Next> {
+    if errand.attempts > rules.retries {
+        return None;
+    }
+    let attempt = u8::try_from(errand.attempts).unwrap_or(u8::MAX);
+    match rules.retry_table.decide(settled, attempt) {
+        Retry::Again { wait, rest } => Some(Next::Again { wait, rest }),
+        Retry::Final => None,
+    }
+}
+
+/// No byte of the request can have reached anybody: there was no connection to send it on.
+fn never_left(failure: &Failure) -> bool {
+    let no_connection = |timings: &dragline_model::Timings| timings.connect.is_none() && !timings.reused;
+    match failure.kind {
+        FailureKind::Dns | FailureKind::Connect | FailureKind::Refused => true,
+        FailureKind::Proxy | FailureKind::Resources => failure.timings.as_deref().is_some_and(no_connection),
+        _ => false,
+    }
+}
+
+/// The answer of a response that is the last. A large body makes this a matter of milliseconds.
+pub(crate) fn answer(rules: &Rules, begun: Answer, page: Page, detail: Option<String>) -> Answer {
+    let Page { status, head, body, truncated, peer, tls, timings, .. } = page;
+    let (body, cut, damage) = decode(rules, &head, body);
+    let mime = head.mime();
+    let truncated = truncated.map(Cut::Wire).or(cut);
+    let is_whole = truncated.is_none();
+    let objection = || {
+        let expect = rules.expect.as_ref()?;
+        let objection = expect.objection(status, mime.as_deref(), &body, is_whole)?;
+        Some(Failure::new(FailureKind::Unexpected, objection))
+    };
+    let failure = damage.or_else(objection);
+    let names_statuses = rules.expect.as_ref().is_some_and(|expect| expect.names_statuses());
+    let is_good = names_statuses || matches!(status, 200..=299 | 304);
+    Answer {
+        status: Some(status),
+        digest: Some(digest(&body)),
+        is_ok: failure.is_none() && is_whole && is_good,
+        names_json: rules.expect.as_ref().is_some_and(|expect| expect.names_json()),
+        head: Some(head),
+        mime,
+        body,
+        truncated,
+        timings: Some(timings),
+        failure,
+        detail,
+        tls,
+        peer,
+        ..begun
+    }
+}
+
+/// The answer of a failure that is the last.
+pub(crate) fn failed(begun: Answer, mut failure: Failure) -> Answer {
+    let timings = failure.timings.take().map(|timings| *timings);
+    Answer { timings, failure: Some(failure), ..begun }
+}
+
+/// Something of ours panicked.
+pub(crate) fn panicked(errand: &mut Errand, why: String) -> Answer {
+    failed(errand.answer(SystemTime::now()), Failure::new(FailureKind::Panicked, why))
+}
+
+/// The body without its content codings; as it came where they cannot be undone, with the reason.
+fn decode(
+    rules: &Rules,
+    head: &dragline_model::ResponseHead,
+    body: Bytes,
+) -> (Bytes, Option<Cut>, Option<Failure>) {
+    let codings = head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
+    let codings: Vec<_> = codings.map(|(_, value)| String::from_utf8_lossy(value)).collect();
+    match dragline_coding::decode(Some(&codings.join(",")), body.clone(), &rules.bounds) {
+        Ok(decoded) => (decoded.bytes, decoded.truncated.map(Cut::Coding), None),
+        Err(error) => (body, None, Some(Failure::new(FailureKind::Malformed, error.to_string()))),
+    }
+}
+
+fn digest(body: &[u8]) -> String {
+    let mut text = String::with_capacity(7 + 64);
+    text.push_str("sha256:");
+    for byte in Sha256::digest(body) {
+        // A string takes everything.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
