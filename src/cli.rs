@@ -1,12 +1,14 @@
 //! The command line: reads the arguments, runs a command, turns its end into an exit code.
 //!
 //! Owns the exit codes: 0 finished or budget reached, 1 internal error, 2 bad usage or configuration, 3
-//! nothing could be fetched, 130 interrupted and drained.
+//! nothing could be fetched, 4 some answers of `fetch` are not as wished, 130 interrupted and drained.
 
 mod args;
 
 mod crawl;
 mod demo;
+mod fetch;
+mod gathering;
 
 mod query;
 mod rebuild;
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
     screen::log_to_stderr(&args.output);
     let done = match &args.command {
         Command::Crawl(command) => crawl::run(command, &args),
+        Command::Fetch(command) => fetch::run(command, &args),
         Command::Demo(command) => demo::run(command, &args),
         Command::Query(command) => query::run(command, &args),
         Command::Show(command) => show::run(command, &args),

@@ -36,6 +36,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// How a crawl goes about.
     pub crawl: CrawlConfig,
+    /// How many questions are asked at once.
+    pub gather: GatherConfig,
     /// Limits of one request.
     pub fetch: FetchConfig,
 }
@@ -49,6 +51,7 @@ impl Default for Config {
             resolve: Vec::new(),
             ca_file: None,
             crawl: CrawlConfig::default(),
+            gather: GatherConfig::default(),
             fetch: FetchConfig::default(),
         }
     }
@@ -110,6 +113,49 @@ impl CrawlConfig {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             n => n,
         }
+    }
+}
+
+/// How many questions are asked at once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatherConfig {
+    /// Requests out to one origin at a time.
+    pub per_host: usize,
+    /// Requests out at a time in all.
+    pub concurrency: usize,
+    /// Requests begun in a time, as in `10/s`.
+    pub rate: Option<String>,
+    /// How often a question is asked again.
+    pub retries: u32,
+    /// Redirects followed one after another.
+    pub max_redirects: u8,
+    /// The unit of waiting before a question is asked again.
+    pub retry_wait: Span,
+}
+
+impl Default for GatherConfig {
+    fn default() -> Self {
+        Self {
+            per_host: 32,
+            concurrency: 1024,
+            rate: None,
+            retries: 2,
+            max_redirects: 10,
+            retry_wait: Span::from_secs(1),
+        }
+    }
+}
+
+impl GatherConfig {
+    /// The rate, read.
+    pub fn rate(&self) -> Result<Option<dragline_gather::Rate>, ConfigError> {
+        let read = |text: &String| {
+            text.parse().map_err(|error: dragline_gather::GatherError| {
+                ConfigError::value("gather.rate", text, &error.to_string())
+            })
+        };
+        self.rate.as_ref().map(read).transpose()
     }
 }
 
@@ -198,6 +244,8 @@ impl Config {
         let at_least_one = [
             ("crawl.per_host", self.crawl.per_host as u64),
             ("crawl.concurrency", self.crawl.concurrency as u64),
+            ("gather.per_host", self.gather.per_host as u64),
+            ("gather.concurrency", self.gather.concurrency as u64),
             ("crawl.max_pages", self.crawl.max_pages.unwrap_or(1)),
             ("fetch.max_body", self.fetch.max_body.get()),
             ("fetch.bodies_in_flight", self.fetch.bodies_in_flight.get()),
@@ -216,6 +264,7 @@ impl Config {
             ("crawl.max_time", crawl.max_time.unwrap_or(Span::from_secs(0))),
             ("crawl.delay", crawl.delay),
             ("crawl.retry_wait", crawl.retry_wait),
+            ("gather.retry_wait", self.gather.retry_wait),
             ("crawl.drain_limit", crawl.drain_limit),
             ("fetch.connect_timeout", fetch.connect_timeout),
             ("fetch.tls_timeout", fetch.tls_timeout),
@@ -231,6 +280,7 @@ impl Config {
             let why = "must be printable ASCII and not empty: it is how servers know who asks";
             return Err(ConfigError::value("user_agent", &self.user_agent, why));
         }
+        self.gather.rate()?;
         self.fetch_settings().map(drop)
     }
 }

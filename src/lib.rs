@@ -30,6 +30,9 @@ pub use report::Report;
 mod slow;
 pub use slow::{Slow, SlowHost};
 
+mod keep;
+pub use keep::AnswerStore;
+
 pub mod config;
 
 #[cfg(feature = "cli")]
@@ -40,11 +43,15 @@ mod daemon;
 /// The store of a crawl: what was kept, and how to ask for it.
 pub use dragline_storage as storage;
 
+/// Many questions at once: what goes with [`Gather`].
+pub use dragline_gather as gather;
+
 /// The nouns of a crawl.
 pub use dragline_model as model;
 
 pub use dragline_actors::{Snapshot, StopReason};
 pub use dragline_frontier::{Counts, ScopeKind};
+pub use dragline_gather::{Answer, Auth, Call, Gather};
 
 /// Opens the store of a crawl to ask it; it must exist, and no crawl may be running on it.
 pub fn open(dir: impl AsRef<std::path::Path>) -> Result<storage::Store, storage::StoreError> {

@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError, Layers};
     name = "dragline",
     version,
     about = "A crawler that never lets go of the thread: supervised, resumable, and everything it fetched can be asked.",
-    after_help = "Try it:\n  dragline demo                          a web of its own and a crawl of it, no network needed\n  dragline crawl https://example.org/    a polite crawl of one site into ./dragline-data\n  dragline query                         what is in the store\n\nExit codes: 0 finished or budget reached, 1 internal error, 2 bad usage or configuration,\n3 nothing could be fetched, 130 interrupted and drained."
+    after_help = "Try it:\n  dragline demo                          a web of its own and a crawl of it, no network needed\n  dragline crawl https://example.org/    a polite crawl of one site into ./dragline-data\n  dragline query                         what is in the store\n  dragline fetch 'https://api.example/items?page=[1-50]' --expect json   many calls at once\n\nExit codes: 0 finished or budget reached, 1 internal error, 2 bad usage or configuration,\n3 nothing could be fetched, 4 some answers of fetch are not as wished, 130 interrupted and drained."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -31,6 +31,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Follow links from URLs and keep every response; the same --store again goes on where it stopped
     Crawl(CrawlArgs),
+    /// Ask many URLs at once; each answer is a line of JSON the moment it is in
+    Fetch(FetchArgs),
     /// List what is in a store
     Query(QueryArgs),
     /// Show one stored response: its record, head, body, links or history
@@ -238,6 +240,82 @@ pub(super) struct LinksArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline fetch 'https://api.example/items?page=[1-50]' --expect json > answers.jsonl\n  dragline fetch @urls.txt --per-host 8 --rate 20/s --retries 3\n  dragline fetch https://api.example/search -d 'q=spider' -H 'Accept: application/json' --auth me:secret\n  dragline fetch 'http://{a,b}.example/[01-12].csv' --expect text/csv --store kept --explain-slow\n\nA line has: n, url, final_url, status, fetched_at, mime, size, digest, redirects, location, truncated,\nattempts, error, blame, detail, timings, tls, and json, body or body_base64.\n\nExit codes: 0 every answer as wished, 3 no response at all, 4 some answers not as wished\n(an error, a status other than 2xx, or not what --expect says), 130 interrupted."
+)]
+pub(super) struct FetchArgs {
+    /// What to ask: URLs with [1-50], [a-z:2], {x,y} in them; @FILE or - for a list, one a line
+    #[arg(value_name = "URL|@FILE|-")]
+    pub urls: Vec<String>,
+    /// Take [ ] { } in URLs as they are
+    #[arg(short = 'g', long)]
+    pub globoff: bool,
+    /// The method [default: GET, or POST with -d]
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    pub method: Option<String>,
+    /// A header; it goes to the URL's own origin only (repeatable)
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers_given: Vec<String>,
+    /// A body; several are joined with & (repeatable)
+    #[arg(short = 'd', long, value_name = "DATA")]
+    pub data: Vec<String>,
+    /// A file as the body, byte for byte
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub data_file: Option<PathBuf>,
+    /// Credentials: USER:PASSWORD or 'bearer TOKEN' for each URL's own origin; ORIGIN=… for another; @FILE to read
+    /// them (repeatable)
+    #[arg(long, value_name = "[ORIGIN=]USER:PASSWORD")]
+    pub auth: Vec<String>,
+    /// Keep cookies in a file and share them among all calls; without it each call is on its own
+    #[arg(long, value_name = "FILE")]
+    pub cookie_jar: Option<PathBuf>,
+    /// What an answer must be: json, html, xml, text/csv, 2xx, 200-299, 404, and commas between
+    #[arg(long, value_name = "WHAT")]
+    pub expect: Option<String>,
+    /// Requests out to one origin at a time [default: 32]
+    #[arg(long, value_name = "N")]
+    per_host: Option<usize>,
+    /// Requests out at a time in all [default: 1024]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<usize>,
+    /// Requests begun in a time, as in 20/s or 100/m
+    #[arg(long, value_name = "N/T")]
+    rate: Option<String>,
+    /// For one request, from its beginning to its last byte [default: 2m]
+    #[arg(long, value_name = "D")]
+    timeout: Option<String>,
+    /// How often a call is tried again after a failure, 429 or 5xx [default: 2]
+    #[arg(long, value_name = "N")]
+    retries: Option<u32>,
+    /// Redirects followed one after another; 0 follows none [default: 10]
+    #[arg(long, value_name = "N")]
+    max_redirects: Option<u8>,
+    /// A new connection for each request
+    #[arg(long)]
+    pub fresh: bool,
+    /// Stop at the first answer that is not as wished
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Which line comes first
+    #[arg(long, value_enum, default_value = "arrival", value_name = "ORDER")]
+    pub order: OrderName,
+    /// Put the answer's headers into its line
+    #[arg(long)]
+    pub headers: bool,
+    /// Say at the end where the time went, by phase and host
+    #[arg(long)]
+    pub explain_slow: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OrderName {
+    /// As they arrive.
+    Arrival,
+    /// As they were asked.
+    Input,
+}
+
+#[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  dragline demo\n  dragline demo --hosts 200 --pages 50 --seed 7")]
 pub(super) struct DemoArgs {
     /// Hosts of the web
@@ -277,6 +355,9 @@ impl Args {
         if let Command::Crawl(crawl) = &self.command {
             crawl.limits.lay(&mut layers);
         }
+        if let Command::Fetch(fetch) = &self.command {
+            fetch.lay(&mut layers);
+        }
         layers.build()
     }
 }
@@ -307,6 +388,21 @@ impl CrawlLimitArgs {
             ("crawl.delay", "--delay", text(&self.delay)),
             ("crawl.concurrency", "--concurrency", self.concurrency.map(Value::from)),
             ("crawl.robots", "--robots", text(&self.robots)),
+        ];
+        lay(layers, flags);
+    }
+}
+
+impl FetchArgs {
+    fn lay(&self, layers: &mut Layers) {
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        let flags = [
+            ("gather.per_host", "--per-host", self.per_host.map(Value::from)),
+            ("gather.concurrency", "--concurrency", self.concurrency.map(Value::from)),
+            ("gather.rate", "--rate", text(&self.rate)),
+            ("gather.retries", "--retries", self.retries.map(Value::from)),
+            ("gather.max_redirects", "--max-redirects", self.max_redirects.map(Value::from)),
+            ("fetch.total_timeout", "--timeout", text(&self.timeout)),
         ];
         lay(layers, flags);
     }

@@ -1,0 +1,210 @@
+//! `dragline fetch`: asks many questions at once, and writes each answer as a line the moment it is in.
+//!
+//! Owns what a person or a script meets: the lines on standard output, the progress on standard error, Ctrl-C, the
+//! summary, the exit code. What is asked is made in [`calls`].
+
+mod calls;
+mod cookie_file;
+
+use std::{
+    io::{self, BufWriter, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use dragline_model::Ledger;
+
+use super::{
+    Trouble,
+    args::{Args, FetchArgs, OrderName},
+    gathering::{self, Watch},
+    screen, slow,
+};
+use crate::{
+    Answer, AnswerStore, Gather, Slow,
+    config::Config,
+    daemon,
+    gather::{Answers, GatherError},
+};
+use cookie_file::CookieFile;
+
+/// Interrupted.
+const INTERRUPTED: u8 = 130;
+/// No call had a response.
+const NOTHING: u8 = 3;
+/// Some calls did not have the answer that was wished for.
+const SOME: u8 = 4;
+
+pub(super) fn run(command: &FetchArgs, args: &Args) -> Result<u8, Trouble> {
+    let config = args.config()?;
+    let calls = calls::of(command)?;
+    let cookies = command.cookie_jar.as_deref().map(CookieFile::open).transpose()?;
+    let mut store = args.names_store().then(|| AnswerStore::create_or_open(&config.store)).transpose()?;
+    let mut gather = gather(command, &config, calls)?.keep_pages(store.is_some());
+    if let Some(cookies) = &cookies {
+        gather = gather.cookies(cookies.jar().clone());
+    }
+    let begun = Instant::now();
+    let answers = gather.start().map_err(trouble)?;
+    let interrupted = listen(&answers);
+    let mut tally = Tally::default();
+    let told = tell(answers, command, args, store.as_mut(), &mut tally);
+    screen::clear_status();
+    // Whatever became of the output: what was learnt is not lost.
+    let saved = cookies.map_or(Ok(()), |cookies| cookies.save());
+    let kept = store.map_or(Ok(()), AnswerStore::close);
+    told?;
+    saved?;
+    kept?;
+    let interrupted = interrupted.load(Ordering::Acquire);
+    if !args.output.quiet {
+        gathering::summary(&tally.progress, begun.elapsed(), interrupted)
+            .iter()
+            .for_each(|line| screen::say(line));
+        if command.explain_slow {
+            let slow = Slow::of(&tally.spent, begun.elapsed());
+            slow::lines(&slow).iter().for_each(|line| screen::say(line));
+        }
+        if let Some(hint) = tally.hint() {
+            screen::say(hint);
+        }
+    }
+    Ok(if interrupted { INTERRUPTED } else { tally.exit_code() })
+}
+
+fn gather(
+    command: &FetchArgs,
+    config: &Config,
+    calls: impl Iterator<Item = Result<crate::Call, GatherError>> + Send + 'static,
+) -> Result<Gather, Trouble> {
+    let mut settings = config.fetch_settings()?;
+    settings.auth.extend(calls::credentials(command)?.for_origins);
+    let wishes = &config.gather;
+    let mut gather = Gather::new(calls)
+        .settings(settings)
+        .per_host(wishes.per_host)
+        .concurrency(wishes.concurrency)
+        .retries(wishes.retries)
+        .redirects(usize::from(wishes.max_redirects))
+        .retry_table(dragline_frontier::RetryTable { base: wishes.retry_wait.get() })
+        .timeout(config.fetch.total_timeout.get())
+        .body_limit(config.fetch.max_body.get() as usize)
+        .fresh(command.fresh)
+        .fail_fast(command.fail_fast)
+        .in_order(command.order == OrderName::Input);
+    if let Some(rate) = wishes.rate()? {
+        gather = gather.rate(rate);
+    }
+    if let Some(expect) = &command.expect {
+        gather = gather.expect(expect.parse().map_err(|error: GatherError| usage("--expect", &error))?);
+    }
+    Ok(gather)
+}
+
+/// The first Ctrl-C (or SIGTERM) stops asking, a second one the process.
+fn listen(answers: &Answers) -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (handle, flag) = (answers.handle(), interrupted.clone());
+    let listening = daemon::on_interrupt(move |nth| {
+        if nth > 1 {
+            screen::clear_status();
+            daemon::stop_at_once(INTERRUPTED);
+        }
+        flag.store(true, Ordering::Release);
+        handle.stop();
+    });
+    if let Err(error) = listening {
+        tracing::warn!(%error, "no signals are heard: Ctrl-C stops at once");
+    }
+    interrupted
+}
+
+/// Writes the answers as they come.
+fn tell(
+    answers: Answers,
+    command: &FetchArgs,
+    args: &Args,
+    mut store: Option<&mut AnswerStore>,
+    tally: &mut Tally,
+) -> Result<(), Trouble> {
+    let watch = Watch::start(answers.handle(), args.output.quiet);
+    let handle = answers.handle();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut taken = 0;
+    for mut answer in answers {
+        taken += 1;
+        serde_json::to_writer(&mut out, &answer.line().headers(command.headers)).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+        // Where the next one is there already, one write does for both.
+        if handle.progress().answered <= taken {
+            out.flush()?;
+        }
+        tally.add(&answer);
+        if store.as_deref_mut().is_some_and(|store| !store.keep(&mut answer)) {
+            // The store has failed, and says why when it is closed.
+            break;
+        }
+    }
+    out.flush()?;
+    watch.end();
+    tally.progress = handle.progress();
+    Ok(())
+}
+
+/// What is remembered of the answers for the end.
+#[derive(Default)]
+struct Tally {
+    progress: crate::gather::Progress,
+    responses: u64,
+    /// Calls refused because their address is private.
+    refused: u64,
+    spent: Ledger,
+}
+
+impl Tally {
+    fn add(&mut self, answer: &Answer) {
+        self.responses += u64::from(answer.status.is_some());
+        let failure = answer.failure.as_ref();
+        let private = failure.is_some_and(|it| it.detail.contains("--allow-net"));
+        self.refused += u64::from(private);
+        for hop in &answer.hops {
+            self.spent.add(hop.url.authority(), &hop.timings, None);
+        }
+        let Some(timings) = &answer.timings else { return };
+        let asked =
+            answer.final_url.clone().or_else(|| dragline_model::CanonicalUrl::parse(&answer.url).ok());
+        if let Some(url) = asked {
+            let kind = failure.filter(|_| answer.status.is_none()).map(|it| it.kind);
+            self.spent.add(url.authority(), timings, kind);
+            self.spent.add_wait(url.authority(), answer.elapsed.saturating_sub(answer.spent));
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match (self.progress.failed, self.responses) {
+            (0, _) => 0,
+            (_, 0) => NOTHING,
+            _ => SOME,
+        }
+    }
+
+    /// What to do about a run that brought nothing.
+    fn hint(&self) -> Option<&'static str> {
+        (self.responses == 0 && self.refused > 0)
+            .then_some("every address is private: --allow-net lifts the guard for a range, as in --allow-net 127.0.0.0/8")
+    }
+}
+
+fn usage(flag: &str, error: &GatherError) -> Trouble {
+    Trouble::Usage(format!("{flag}: {error}"))
+}
+
+fn trouble(error: GatherError) -> Trouble {
+    match error {
+        GatherError::Threads(_) => Trouble::Output(io::Error::other(error.to_string())),
+        _ => Trouble::Usage(error.to_string()),
+    }
+}

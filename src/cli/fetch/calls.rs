@@ -1,0 +1,116 @@
+//! From the command line to the calls: URLs, and what goes with each of them.
+//!
+//! Owns the checks that can be made before anything is asked: a slip in an argument ends the command, one in a
+//! list of a million lines is told in its place.
+
+use std::fs;
+
+use dragline_fetch::{Auth, Method, OriginAuth, field_objection};
+
+use super::super::{Trouble, args::FetchArgs};
+use crate::{
+    Call,
+    gather::{GatherError, Glob, Input},
+};
+
+/// What `--auth` gave.
+pub(super) struct Credentials {
+    /// For the origins that are named.
+    pub(super) for_origins: Vec<OriginAuth>,
+    /// For each call's own origin.
+    pub(super) for_calls: Option<Auth>,
+}
+
+/// The calls, made as they are asked for.
+pub(super) fn of(
+    command: &FetchArgs,
+) -> Result<impl Iterator<Item = Result<Call, GatherError>> + Send + 'static, Trouble> {
+    if command.urls.is_empty() {
+        return Err(Trouble::Usage("no URL: name at least one, @FILE or - for a list".into()));
+    }
+    command.urls.iter().try_for_each(|argument| check(argument, command.globoff))?;
+    let headers = command.headers_given.iter().map(|text| header(text)).collect::<Result<Vec<_>, _>>()?;
+    let body = body(command)?;
+    let method = match (&command.method, &body) {
+        (Some(method), _) => method.parse().map_err(|error| Trouble::Usage(format!("-X: {error}")))?,
+        (None, Some(_)) => Method::POST,
+        (None, None) => Method::GET,
+    };
+    let auth = credentials(command)?.for_calls;
+    let names_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let prepare = move |call: Call| {
+        let mut call = call.method(method.clone());
+        for (name, value) in &headers {
+            call = call.header(name, value);
+        }
+        if let Some(body) = &body {
+            call = call.body(body.clone());
+            if !names_type {
+                call = call.header("Content-Type", "application/x-www-form-urlencoded");
+            }
+        }
+        match &auth {
+            Some(auth) => call.auth(auth.clone()),
+            None => call,
+        }
+    };
+    let input = Input::new(command.urls.clone()).literal(command.globoff);
+    Ok(input.map(move |call| call.map(&prepare)))
+}
+
+/// The credentials of all `--auth`.
+pub(super) fn credentials(command: &FetchArgs) -> Result<Credentials, Trouble> {
+    let mut credentials = Credentials { for_origins: Vec::new(), for_calls: None };
+    for text in &command.auth {
+        let wrong = |error: dragline_fetch::SettingsError| Trouble::Usage(format!("--auth: {error}"));
+        let text = match text.strip_prefix('@') {
+            Some(path) => read(path)?,
+            None => text.clone(),
+        };
+        let text = text.trim();
+        if text.starts_with("http://") || text.starts_with("https://") {
+            credentials.for_origins.push(text.parse().map_err(wrong)?);
+        } else {
+            credentials.for_calls = Some(text.parse().map_err(wrong)?);
+        }
+    }
+    Ok(credentials)
+}
+
+/// An argument that cannot be what was meant.
+fn check(argument: &str, literal: bool) -> Result<(), Trouble> {
+    if argument == "-" {
+        return Ok(());
+    }
+    if let Some(path) = argument.strip_prefix('@') {
+        let unreadable = |error| Trouble::Usage(format!("@{path}: {error}"));
+        return fs::File::open(path).map(drop).map_err(unreadable);
+    }
+    let glob = if literal { Ok(Glob::literal(argument)) } else { Glob::parse(argument) };
+    let first = glob.and_then(|mut glob| glob.next().map_or(Ok(()), |url| Call::get(&url).map(drop)));
+    first.map_err(|error| Trouble::Usage(error.to_string()))
+}
+
+/// `Name: value`.
+fn header(text: &str) -> Result<(String, String), Trouble> {
+    let wrong = |why: &str| Trouble::Usage(format!("-H \"{}\": {why}", text.escape_debug()));
+    let (name, value) = text.split_once(':').ok_or_else(|| wrong("write it as 'Name: value'"))?;
+    let (name, value) = (name.trim(), value.trim());
+    match field_objection(name, value) {
+        Some(why) => Err(wrong(why)),
+        None => Ok((name.to_owned(), value.to_owned())),
+    }
+}
+
+/// `-d` joined by `&`, as a form's fields are, or a file as it is.
+fn body(command: &FetchArgs) -> Result<Option<Vec<u8>>, Trouble> {
+    if let Some(path) = &command.data_file {
+        let unreadable = |error| Trouble::Usage(format!("--data-file {}: {error}", path.display()));
+        return fs::read(path).map(Some).map_err(unreadable);
+    }
+    Ok((!command.data.is_empty()).then(|| command.data.join("&").into_bytes()))
+}
+
+fn read(path: &str) -> Result<String, Trouble> {
+    fs::read_to_string(path).map_err(|error| Trouble::Usage(format!("--auth @{path}: {error}")))
+}
