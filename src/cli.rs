@@ -6,6 +6,7 @@
 mod args;
 
 mod crawl;
+mod credentials;
 mod demo;
 mod fetch;
 mod gathering;

@@ -12,7 +12,8 @@ pub use units::{ByteSize, Span};
 
 use std::{fmt, path::PathBuf};
 
-use dragline_fetch::Settings;
+use dragline_fetch::{Auth, OriginAuth, Settings};
+use dragline_model::CanonicalUrl;
 use serde::{Deserialize, Serialize};
 
 /// Fetcher threads at most.
@@ -34,6 +35,10 @@ pub struct Config {
     pub resolve: Vec<String>,
     /// PEM certificates trusted besides the public ones.
     pub ca_file: Option<PathBuf>,
+    /// Hosts, or `*.NAME`, whose certificates are not checked.
+    pub insecure: Vec<String>,
+    /// Credentials, each for one origin.
+    pub auth: Vec<AuthConfig>,
     /// How a crawl goes about.
     pub crawl: CrawlConfig,
     /// How many questions are asked at once.
@@ -50,10 +55,45 @@ impl Default for Config {
             allow_net: Vec::new(),
             resolve: Vec::new(),
             ca_file: None,
+            insecure: Vec::new(),
+            auth: Vec::new(),
             crawl: CrawlConfig::default(),
             gather: GatherConfig::default(),
             fetch: FetchConfig::default(),
         }
+    }
+}
+
+/// Credentials for one origin. Secrets stand in files, so that a configuration can be shown.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// `https://api.example`: scheme, host and port; nothing else gets them.
+    pub origin: String,
+    /// The user's name, for Basic.
+    pub user: Option<String>,
+    /// A file with the password, for Basic.
+    pub password_file: Option<PathBuf>,
+    /// A file with a token, for Bearer.
+    pub bearer_file: Option<PathBuf>,
+}
+
+impl AuthConfig {
+    fn read(&self) -> Result<OriginAuth, ConfigError> {
+        let wrong = |why: &str| ConfigError::value("auth", &self.origin, why);
+        let secret = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|error| wrong(&format!("{}: {error}", path.display())))?;
+            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        };
+        let auth = match (&self.user, &self.password_file, &self.bearer_file) {
+            (Some(user), Some(file), None) => Auth::basic(user, &secret(file)?),
+            (None, None, Some(file)) => Auth::bearer(&secret(file)?),
+            _ => return Err(wrong("give user and password_file, or bearer_file")),
+        };
+        let url = CanonicalUrl::parse(&self.origin)
+            .map_err(|_| wrong("is no origin; write it as https://api.example"))?;
+        Ok(OriginAuth::new(&url, auth))
     }
 }
 
@@ -77,6 +117,8 @@ pub struct CrawlConfig {
     pub concurrency: usize,
     /// Whether robots.txt is obeyed.
     pub robots: RobotsName,
+    /// Whether cookies are kept, for the crawl, and sent back to whom they came from.
+    pub cookies: bool,
     /// Redirects followed one after another.
     pub max_redirects: u8,
     /// The unit of waiting before a failed URL is asked for again.
@@ -98,6 +140,7 @@ impl Default for CrawlConfig {
             delay: Span::from_secs(1),
             concurrency: 256,
             robots: RobotsName::Obey,
+            cookies: true,
             max_redirects: 10,
             retry_wait: Span::from_secs(2),
             drain_limit: Span::from_secs(60),
@@ -171,6 +214,8 @@ pub struct FetchConfig {
     pub head_timeout: Span,
     /// Without a byte of the body.
     pub idle_timeout: Span,
+    /// Bytes a second of a body at the least, over half a minute; 0 is no bound.
+    pub min_rate: ByteSize,
     /// For all of it.
     pub total_timeout: Span,
     /// Bytes of a body, as received and as decoded; what is longer is cut and marked as truncated.
@@ -186,6 +231,7 @@ impl Default for FetchConfig {
             tls_timeout: Span::from_secs(10),
             head_timeout: Span::from_secs(30),
             idle_timeout: Span::from_secs(20),
+            min_rate: ByteSize::from_bytes(256),
             total_timeout: Span::from_secs(120),
             max_body: ByteSize::from_mib(16),
             bodies_in_flight: ByteSize::from_mib(64),
@@ -225,6 +271,8 @@ impl Config {
             allow_net: parse_each("allow_net", &self.allow_net)?,
             overrides: parse_each("resolve", &self.resolve)?,
             ca_file: self.ca_file.clone(),
+            unverified: parse_each("insecure", &self.insecure)?,
+            auth: self.auth.iter().map(AuthConfig::read).collect::<Result<_, _>>()?,
             ..Settings::default()
         };
         let (limits, fetch) = (&mut settings.limits, &self.fetch);
@@ -232,6 +280,7 @@ impl Config {
         limits.tls = fetch.tls_timeout.get();
         limits.head = fetch.head_timeout.get();
         limits.idle = fetch.idle_timeout.get();
+        limits.rate_bytes = fetch.min_rate.get().saturating_mul(limits.rate_window.as_secs());
         limits.total = fetch.total_timeout.get();
         limits.body_bytes = fetch.max_body.get();
         limits.bodies_in_flight = fetch.bodies_in_flight.get();

@@ -13,7 +13,8 @@ use std::{
 };
 
 use dragline_actors::{Control, End, Plan, Snapshot, StopReason, ring};
-use dragline_fetch::SettingsError;
+use dragline_cookies::Jar;
+use dragline_fetch::{Auth, OriginAuth, SettingsError};
 use dragline_frontier::{Limits, RetryTable, Scope, ScopeKind};
 use dragline_model::{CanonicalUrl, Link, UrlError};
 use dragline_storage::{Options, Store, StoreError};
@@ -31,6 +32,7 @@ use crate::{
 pub struct Crawl {
     seeds: Vec<String>,
     config: Config,
+    auth: Vec<OriginAuth>,
 }
 
 /// Why a crawl could not begin.
@@ -92,7 +94,11 @@ impl From<StoreError> for CrawlError {
 impl Crawl {
     /// A crawl from these URLs.
     pub fn new<S: Into<String>>(seeds: impl IntoIterator<Item = S>) -> Self {
-        Self { seeds: seeds.into_iter().map(Into::into).collect(), config: Config::default() }
+        Self {
+            seeds: seeds.into_iter().map(Into::into).collect(),
+            config: Config::default(),
+            auth: Vec::new(),
+        }
     }
 
     /// All settings at once.
@@ -167,13 +173,36 @@ impl Crawl {
         self
     }
 
+    /// Credentials for one origin, the scheme, host and port of a URL; they go nowhere else.
+    pub fn auth(mut self, origin: &str, auth: Auth) -> Result<Self, CrawlError> {
+        let url = CanonicalUrl::parse(origin).map_err(|error| CrawlError::Seed(origin.to_owned(), error))?;
+        self.auth.push(OriginAuth::new(&url, auth));
+        Ok(self)
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn auth_for_origins(mut self, auth: Vec<OriginAuth>) -> Self {
+        self.auth.extend(auth);
+        self
+    }
+
+    /// Takes no cookies and sends none.
+    pub fn without_cookies(mut self) -> Self {
+        self.config.crawl.cookies = false;
+        self
+    }
+
     /// Starts the crawl on threads of its own.
     pub fn start(self) -> Result<Running, CrawlError> {
         self.config.check()?;
         let seeds = parse_seeds(&self.seeds)?;
         let crawl = &self.config.crawl;
-        let fetch =
-            dragline_fetch::Shared::new(self.config.fetch_settings()?).map_err(CrawlError::Settings)?;
+        let mut settings = self.config.fetch_settings()?;
+        settings.auth.extend(self.auth);
+        for host in &settings.unverified {
+            tracing::warn!(%host, "certificates are not checked: anybody between can read and change what comes");
+        }
+        let fetch = dragline_fetch::Shared::new(settings).map_err(CrawlError::Settings)?;
         let store = Store::create_or_open(&self.config.store, Options::default())?;
         let plan = Plan {
             scope: Scope::new(crawl.scope.into(), &seeds, crawl.max_depth),
@@ -186,6 +215,7 @@ impl Crawl {
                 retry: RetryTable { base: crawl.retry_wait.get() },
             },
             fetch,
+            cookies: crawl.cookies.then(Jar::default),
             fetchers: crawl.fetchers(),
             concurrency: crawl.concurrency,
             redirects_max: crawl.max_redirects,

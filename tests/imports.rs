@@ -37,7 +37,7 @@ fn imports_run_one_way() {
         ("crates/extract", &["model"]),
         ("crates/storage", &["model"]),
         ("crates/gather", &["model", "coding", "cookies", "fetch", "frontier"]),
-        ("crates/actors", &["model", "coding", "extract", "fetch", "frontier", "storage"]),
+        ("crates/actors", &["model", "coding", "cookies", "extract", "fetch", "frontier", "storage"]),
     ] {
         for used in ours(folder) {
             assert!(allowed.contains(&used.as_str()), "{folder} must not depend on {used}");

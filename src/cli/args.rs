@@ -66,6 +66,9 @@ pub(super) struct SharedArgs {
     /// Trust the certificates of a PEM file besides the public ones
     #[arg(long, global = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Do not check the certificates of a host, or *.NAME; what comes from it is marked (repeatable)
+    #[arg(long, global = true, value_name = "HOST")]
+    insecure: Vec<String>,
     /// How the crawler names itself to servers; put an address of yours in it
     #[arg(long, global = true, value_name = "S")]
     user_agent: Option<String>,
@@ -111,6 +114,9 @@ pub(super) struct CrawlArgs {
     /// Write the final summary to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Credentials for the seeds' origins, or for another; @FILE to read them (repeatable)
+    #[arg(long, value_name = "[ORIGIN=]USER:PASSWORD")]
+    pub auth: Vec<String>,
     /// Say at the end where the time went, by phase and host
     #[arg(long)]
     pub explain_slow: bool,
@@ -139,6 +145,9 @@ pub(super) struct CrawlLimitArgs {
     /// Requests out at a time in all [default: 256]
     #[arg(long, value_name = "N")]
     concurrency: Option<u64>,
+    /// Take no cookies and send none
+    #[arg(long)]
+    no_cookies: bool,
     /// Whether robots.txt is obeyed [default: obey]; not acting yet, see the README's limits
     #[arg(long, value_name = "obey|ignore")]
     robots: Option<String>,
@@ -370,6 +379,7 @@ impl SharedArgs {
             ("ca_file", "--ca-file", self.ca_file.as_ref().map(path)),
             ("user_agent", "--user-agent", self.user_agent.clone().map(Value::from)),
             ("allow_net", "--allow-net", (!self.allow_net.is_empty()).then(|| self.allow_net.clone().into())),
+            ("insecure", "--insecure", (!self.insecure.is_empty()).then(|| self.insecure.clone().into())),
             ("resolve", "--resolve", (!self.resolve.is_empty()).then(|| self.resolve.clone().into())),
         ];
         lay(layers, flags);
@@ -387,6 +397,7 @@ impl CrawlLimitArgs {
             ("crawl.per_host", "--per-host", self.per_host.map(Value::from)),
             ("crawl.delay", "--delay", text(&self.delay)),
             ("crawl.concurrency", "--concurrency", self.concurrency.map(Value::from)),
+            ("crawl.cookies", "--no-cookies", self.no_cookies.then_some(Value::from(false))),
             ("crawl.robots", "--robots", text(&self.robots)),
         ];
         lay(layers, flags);

@@ -7,6 +7,7 @@ use std::{path::Path, time::Instant};
 use super::{
     Trouble,
     args::{Args, CrawlArgs},
+    credentials,
     progress::{self, Watch},
     screen, slow,
 };
@@ -32,7 +33,15 @@ pub(super) fn run(command: &CrawlArgs, args: &Args) -> Result<u8, Trouble> {
         );
     }
     let store = config.store.clone();
-    let running = Crawl::new(command.seeds.clone()).config(config).start()?;
+    let mut crawl = Crawl::new(command.seeds.clone()).config(config);
+    let credentials = credentials::read(&command.auth)?;
+    crawl = crawl.auth_for_origins(credentials.for_origins);
+    for (seed, auth) in command.seeds.iter().zip(std::iter::repeat(credentials.for_all)) {
+        if let Some(auth) = auth {
+            crawl = crawl.auth(seed.trim(), auth)?;
+        }
+    }
+    let running = crawl.start()?;
     let report = watch(running, args.output.quiet);
     if !args.output.quiet {
         for line in progress::summary(&report, &store).lines() {

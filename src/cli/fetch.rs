@@ -15,11 +15,13 @@ use std::{
     time::Instant,
 };
 
+use dragline_fetch::OriginAuth;
 use dragline_model::Ledger;
 
 use super::{
     Trouble,
     args::{Args, FetchArgs, OrderName},
+    credentials,
     gathering::{self, Watch},
     screen, slow,
 };
@@ -40,10 +42,11 @@ const SOME: u8 = 4;
 
 pub(super) fn run(command: &FetchArgs, args: &Args) -> Result<u8, Trouble> {
     let config = args.config()?;
-    let calls = calls::of(command)?;
+    let credentials = credentials::read(&command.auth)?;
+    let calls = calls::of(command, credentials.for_all)?;
     let cookies = command.cookie_jar.as_deref().map(CookieFile::open).transpose()?;
     let mut store = args.names_store().then(|| AnswerStore::create_or_open(&config.store)).transpose()?;
-    let mut gather = gather(command, &config, calls)?.keep_pages(store.is_some());
+    let mut gather = gather(command, &config, credentials.for_origins, calls)?.keep_pages(store.is_some());
     if let Some(cookies) = &cookies {
         gather = gather.cookies(cookies.jar().clone());
     }
@@ -78,10 +81,14 @@ pub(super) fn run(command: &FetchArgs, args: &Args) -> Result<u8, Trouble> {
 fn gather(
     command: &FetchArgs,
     config: &Config,
+    for_origins: Vec<OriginAuth>,
     calls: impl Iterator<Item = Result<crate::Call, GatherError>> + Send + 'static,
 ) -> Result<Gather, Trouble> {
     let mut settings = config.fetch_settings()?;
-    settings.auth.extend(calls::credentials(command)?.for_origins);
+    settings.auth.extend(for_origins);
+    for host in &settings.unverified {
+        tracing::warn!(%host, "certificates are not checked: anybody between can read and change what comes");
+    }
     let wishes = &config.gather;
     let mut gather = Gather::new(calls)
         .settings(settings)

@@ -71,6 +71,11 @@ impl ByteSize {
         Self(mib << 20)
     }
 
+    /// So many bytes.
+    pub const fn from_bytes(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
     /// The number of bytes.
     pub fn get(self) -> u64 {
         self.0

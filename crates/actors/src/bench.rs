@@ -11,6 +11,7 @@ use std::{
     time::SystemTime,
 };
 
+use dragline_cookies::Jar;
 use dragline_fetch::{Client, Request, Shared};
 use dragline_model::{Failure, Ledger, Page, Timestamp, Visit, VisitId};
 use dragline_storage::Parcel;
@@ -33,6 +34,7 @@ const LARGE_BODY_BYTES: usize = 256 << 10;
 #[derive(Debug, Clone)]
 pub(crate) struct Equipment {
     pub shared: Shared,
+    pub cookies: Option<Jar>,
     pub rules: Rules,
     /// Bytes of sealed parcels that may wait for storage before no further visit is begun.
     pub held_bytes_max: u64,
@@ -89,7 +91,8 @@ impl Bench {
         }
         fault::point(fault::VISIT_BEFORE);
         // Holds a large body's share of memory until the harvest is made.
-        let request = Request::get(visit.url.clone());
+        let mut request = Request::get(visit.url.clone());
+        request.cookies = self.equipment.cookies.clone();
         let answer = self.client.fetch(&request).await;
         self.account(&request, &answer);
         match &answer {

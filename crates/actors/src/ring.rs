@@ -13,6 +13,7 @@ use std::{
 };
 
 use actix::prelude::*;
+use dragline_cookies::Jar;
 use dragline_fetch::Shared;
 use dragline_frontier::{Frontier, Limits, Scope};
 use dragline_model::{Ledger, Link, Timestamp, VisitId};
@@ -57,6 +58,8 @@ pub struct Plan {
     pub limits: Limits,
     /// The wire.
     pub fetch: Shared,
+    /// The cookies of the whole crawl; without a jar there are none.
+    pub cookies: Option<Jar>,
     /// Fetcher threads, at least 1.
     pub fetchers: usize,
     /// Visits out at a time in all, at least 1.
@@ -378,6 +381,7 @@ fn fetcher(plan: &Plan, control: &Control, index: usize, aside: &Arc<Semaphore>)
     let lines = &control.lines;
     let equipment = Equipment {
         shared: plan.fetch.clone(),
+        cookies: plan.cookies.clone(),
         rules: Rules {
             store: plan.store.clone(),
             scope: Arc::new(plan.scope.clone()),

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use dragline_fetch::{Auth, Method, OriginAuth, field_objection};
+use dragline_fetch::{Auth, Method, field_objection};
 
 use super::super::{Trouble, args::FetchArgs};
 use crate::{
@@ -13,17 +13,10 @@ use crate::{
     gather::{GatherError, Glob, Input},
 };
 
-/// What `--auth` gave.
-pub(super) struct Credentials {
-    /// For the origins that are named.
-    pub(super) for_origins: Vec<OriginAuth>,
-    /// For each call's own origin.
-    pub(super) for_calls: Option<Auth>,
-}
-
 /// The calls, made as they are asked for.
 pub(super) fn of(
     command: &FetchArgs,
+    auth: Option<Auth>,
 ) -> Result<impl Iterator<Item = Result<Call, GatherError>> + Send + 'static, Trouble> {
     if command.urls.is_empty() {
         return Err(Trouble::Usage("no URL: name at least one, @FILE or - for a list".into()));
@@ -36,7 +29,6 @@ pub(super) fn of(
         (None, Some(_)) => Method::POST,
         (None, None) => Method::GET,
     };
-    let auth = credentials(command)?.for_calls;
     let names_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let prepare = move |call: Call| {
         let mut call = call.method(method.clone());
@@ -56,25 +48,6 @@ pub(super) fn of(
     };
     let input = Input::new(command.urls.clone()).literal(command.globoff);
     Ok(input.map(move |call| call.map(&prepare)))
-}
-
-/// The credentials of all `--auth`.
-pub(super) fn credentials(command: &FetchArgs) -> Result<Credentials, Trouble> {
-    let mut credentials = Credentials { for_origins: Vec::new(), for_calls: None };
-    for text in &command.auth {
-        let wrong = |error: dragline_fetch::SettingsError| Trouble::Usage(format!("--auth: {error}"));
-        let text = match text.strip_prefix('@') {
-            Some(path) => read(path)?,
-            None => text.clone(),
-        };
-        let text = text.trim();
-        if text.starts_with("http://") || text.starts_with("https://") {
-            credentials.for_origins.push(text.parse().map_err(wrong)?);
-        } else {
-            credentials.for_calls = Some(text.parse().map_err(wrong)?);
-        }
-    }
-    Ok(credentials)
 }
 
 /// An argument that cannot be what was meant.
@@ -109,8 +82,4 @@ fn body(command: &FetchArgs) -> Result<Option<Vec<u8>>, Trouble> {
         return fs::read(path).map(Some).map_err(unreadable);
     }
     Ok((!command.data.is_empty()).then(|| command.data.join("&").into_bytes()))
-}
-
-fn read(path: &str) -> Result<String, Trouble> {
-    fs::read_to_string(path).map_err(|error| Trouble::Usage(format!("--auth @{path}: {error}")))
 }
