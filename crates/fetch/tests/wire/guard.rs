@@ -25,6 +25,8 @@ fn a_private_server_is_not_connected_to() {
             "１２７.０.０.１",
             "127.0.0.1.",
             "localhost",
+            "localhost.",
+            "a.localhost",
             "[::ffff:127.0.0.1]",
             "[::127.0.0.1]",
             "[64:ff9b::127.0.0.1]",

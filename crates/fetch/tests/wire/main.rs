@@ -1,6 +1,7 @@
 //! The wire through its front door: a client, and servers that do what they like.
 #![allow(clippy::unwrap_used, reason = "a helper's failed unwrap is a failed test with a line number")]
 
+mod dns;
 mod support;
 
 mod answers;
@@ -9,5 +10,6 @@ mod corpora;
 mod guard;
 mod kept;
 mod limits;
+mod names;
 mod sending;
 mod tls;
