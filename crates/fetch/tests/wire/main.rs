@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper's failed unwrap is a failed test with a line number")]
 
 mod dns;
+mod proxying;
 mod support;
 
 mod answers;
@@ -11,5 +12,6 @@ mod guard;
 mod kept;
 mod limits;
 mod names;
+mod proxies;
 mod sending;
 mod tls;
