@@ -9,7 +9,7 @@ use crate::{
     request::is_field_value, tls::Tls,
 };
 
-/// Open files that are left to everybody else: store, log, control, names' look-ups, the runtimes' own.
+/// Open files that are left to everybody else: store, log, control, the first look-ups, the runtimes' own.
 const FILES_LEFT: usize = 128;
 
 /// What a small process needs of them; below it a limit on open files is no limit to work under.
@@ -76,7 +76,8 @@ impl Shared {
     }
 
     /// The most connections that are open at once, over all clients: [`crate::Limits::connections`], or the
-    /// process's limit on open files at the time of [`Shared::new`], less 128 for other uses.
+    /// process's limit on open files at the time of [`Shared::new`], less 128 for other uses and, where there are
+    /// many, up to 896 for look-ups. [`crate::raise_open_files`] is called before.
     pub fn connections(&self) -> usize {
         self.0.connections
     }

@@ -86,6 +86,29 @@ fn an_answer_is_believed_as_long_as_it_says() {
 }
 
 #[test]
+fn aliases_are_followed_and_no_longer_believed_than_their_shortest() {
+    run(async {
+        let server = Server::new(|_| keep(OK));
+        let names = NameServer::new(|question| match question.name.as_str() {
+            "first.test" => Says::Alias("second.test", 60, &[], 0),
+            "second.test" => Says::Alias("third.test", 3600, &[], 0),
+            "third.test" => Says::Addresses(&["127.0.0.1"], 3600),
+            "round.test" => Says::Alias("about.test", 60, &[], 0),
+            "about.test" => Says::Alias("round.test", 60, &[], 0),
+            _ => Says::NoName(None),
+        });
+        let client = client(names.settings());
+        for (passes, asked) in [(0, 1), (50, 1), (11, 2)] {
+            pass(passes).await;
+            assert_eq!(told(&ask(&client, "first.test", server.address.port()).await), "200 whole \"ok\"");
+            assert_eq!(names.asked("first.test", Kind::A), asked);
+        }
+        let why = detail(ask(&client, "round.test", 80).await, FailureKind::Dns);
+        assert_eq!(why, "round.test has no address");
+    });
+}
+
+#[test]
 fn that_there_is_no_name_is_believed_too() {
     for (says, kept, want) in [
         (Says::NoName(Some(60)), 60, "a.test: there is no such name (NXDOMAIN)"),
