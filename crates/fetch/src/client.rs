@@ -88,7 +88,7 @@ impl Client {
             if let (Err(_), Some(how), None, true) =
                 (&page, exchange.stale.get(), given_up, exchange.repeatable)
             {
-                self.wire.idle.forget(exchange.url.origin());
+                self.wire.idle.forget(exchange.place());
                 let silence = exchange.silence.get().unwrap_or_default();
                 given_up = Some((GivenUp { how, after: started.elapsed() }, silence));
                 continue;
@@ -110,7 +110,7 @@ impl Client {
     fn learn(&self, exchange: &Exchange, given_up: Option<(GivenUp, Duration)>) {
         let timings = exchange.timings.get();
         let Some(first_byte) = timings.first_byte else { return };
-        let (habits, origin) = (&self.wire.habits, exchange.url.origin());
+        let (habits, origin) = (&self.wire.habits, exchange.place());
         habits.answered(origin, first_byte, timings.reused);
         if let Some((GivenUp { how, .. }, silence)) = given_up {
             habits.replaced(origin, how, silence, first_byte);
@@ -137,7 +137,10 @@ impl Client {
         let request = self.awc.request(awc::http::Method::GET, self.shown.clone());
         let sent = EXCHANGE.scope(Rc::clone(exchange), request.send_body(NoBody::new())).await;
         match (sent, exchange.answer.take()) {
-            (Ok(response), Some(answer)) => Ok((response.status().as_u16(), answer)),
+            (Ok(response), Some(answer)) => match response.status().as_u16() {
+                407 if answer.conn.forward.is_some() => Err(self.wire.signed_in_badly(exchange)),
+                status => Ok((status, answer)),
+            },
             (Err(_), _) if exchange.failure.borrow().is_some() => {
                 Err(exchange.failure.take().unwrap_or_else(|| unreadable("")))
             }
@@ -161,7 +164,7 @@ impl Client {
         let head = ResponseHead::new(head);
         take_cookies(request, &head);
         let (peer, tls) = (Some(conn.peer), conn.tls);
-        let origin = exchange.url.origin();
+        let origin = exchange.place();
         if keep && truncated.is_none() && self.wire.habits.may_reuse(origin, true) {
             conn.served += 1;
             self.wire.idle.park(origin, conn);

@@ -15,13 +15,16 @@ use std::{
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use awc::http::Uri;
+use dragline_model::{Failure, FailureKind};
 use futures_util::future::{Either, LocalBoxFuture};
 
 use crate::{
     dial::dial,
     exchange::{EXCHANGE, Exchange},
+    gate::Gates,
     habits::Habits,
     idle::Idle,
+    proxy::{Rotation, SIGN_IN},
     shared::Inner,
     stream::Conn,
     wire_io::WireIo,
@@ -37,6 +40,8 @@ pub(crate) struct Wire {
     pub(crate) shared: Arc<Inner>,
     pub(crate) idle: Idle,
     pub(crate) habits: Habits,
+    pub(crate) gates: Gates,
+    pub(crate) proxies: Rotation,
     /// What was just read. Only borrowed within one poll, so one is enough for all.
     pub(crate) scratch: RefCell<Vec<u8>>,
 }
@@ -47,20 +52,30 @@ impl Wire {
         Self {
             idle: Idle::new(limits.keep_idle, limits.idle_per_host),
             habits: Habits::default(),
+            gates: Gates::default(),
+            proxies: Rotation::new(shared.settings.proxies.len()),
             scratch: RefCell::new(Vec::with_capacity(SCRATCH_BYTES)),
             shared,
         }
     }
 
-    /// The best connection kept for an exchange's origin.
+    /// The best connection kept for an exchange's origin, by way of its proxy.
     fn kept(&self, exchange: &Exchange) -> Option<Conn> {
-        let origin = exchange.url.origin();
+        let origin = exchange.place();
         if exchange.fresh || !self.habits.may_reuse(origin, exchange.repeatable) {
             return None;
         }
         let conn = self.idle.take(origin)?;
         exchange.silence.set(Some(self.habits.silence(origin)));
         Some(conn)
+    }
+
+    /// A 407 from a proxy that passes requests on is no answer of the target's (RFC 9110 §15.5.8).
+    pub(crate) fn signed_in_badly(&self, exchange: &Exchange) -> Failure {
+        let chosen = exchange.proxy().inspect(|chosen| self.proxies.rest(*chosen));
+        let proxy = chosen.and_then(|chosen| self.shared.settings.proxies.get(chosen));
+        let proxy = proxy.map_or_else(String::new, |proxy| format!(" {proxy}"));
+        Failure::new(FailureKind::Proxy, format!("the proxy{proxy} {SIGN_IN} (407)"))
     }
 }
 
@@ -86,12 +101,15 @@ impl Service<ConnectInfo<Uri>> for Connector {
             return Either::Left(ready(Err(refused("a request outside an exchange"))));
         };
         let uri = info.request().clone();
+        if let Some(proxy) = wire.proxies.choose() {
+            exchange.go_through(proxy);
+        }
         if let Some(conn) = wire.kept(&exchange) {
             exchange.time(|t| t.reused = true);
             return Either::Left(ready(Ok(Connection::new(uri, WireIo::new(wire, exchange, conn)))));
         }
         Either::Right(Box::pin(async move {
-            match dial(&wire.shared, &wire.idle, &exchange).await {
+            match dial(&wire, &exchange).await {
                 Ok(conn) => Ok(Connection::new(uri, WireIo::new(wire, exchange, conn))),
                 Err(failure) => {
                     exchange.failure.replace(Some(failure));

@@ -1,12 +1,13 @@
 //! From a URL's host to an open connection.
 //!
-//! Owns the order of things: name to addresses, every address past the guard, a share of the open files,
-//! TCP, TLS; each timed, each with its own limit, each with its own words when it fails. Never connects to
-//! an address that was not judged: the name is not looked up a second time.
+//! Owns the order of things: the port and the host judged, name to addresses, every address past the guard, a
+//! turn, a share of the open files, TCP, a proxy's part in it, TLS; each timed, each with its own limit, each with
+//! its own words when it fails. Never connects to an address that was not judged: the name is not looked up a
+//! second time.
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -21,32 +22,223 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use crate::{
+    connector::Wire,
     exchange::Exchange,
+    eyeballs::{Lost, Won, race},
     guard,
-    idle::Idle,
+    proxy::{Destination, Proxy, Refusal},
     shared::Inner,
     stream::{Conn, Stream},
+    targets::Targets,
 };
 
-/// Most addresses of one name that are tried. Each may cost its share of the time limit.
-const ADDRESSES_MAX: usize = 8;
+/// What `localhost` and every name below it lead to, without a look-up (RFC 6761 §6.3).
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)];
 
-/// Opens a connection for an exchange.
-pub(crate) async fn dial(shared: &Inner, idle: &Idle, exchange: &Exchange) -> Result<Conn, Failure> {
-    let limits = &shared.settings.limits;
-    let host = exchange.url.host();
-    let name = host.trim_start_matches('[').trim_end_matches(']');
+/// Opens a connection for an exchange, through the proxy that was chosen for it where there is one.
+pub(crate) async fn dial(wire: &Wire, exchange: &Exchange) -> Result<Conn, Failure> {
+    let opened = match exchange.proxy() {
+        None => direct(wire, exchange).await,
+        Some(chosen) => {
+            let proxy = &wire.shared.settings.proxies[chosen];
+            let opened = through(wire, exchange, proxy).await;
+            if opened.as_ref().is_err_and(|failure| failure.kind == FailureKind::Proxy) {
+                wire.proxies.rest(chosen);
+            }
+            opened
+        }
+    };
+    let conn = opened?;
+    // A proxy that passes requests on is handed those in the clear; for all others there is a tunnel.
+    if exchange.url.is_https() { secure(&wire.shared, exchange, conn).await } else { Ok(conn.into()) }
+}
 
-    let addresses = addresses(shared, exchange, name).await?;
-    let permit = permit(shared, idle, until(limits.connect, exchange)).await?;
+/// A TCP connection to the target, or to a proxy that stands for it.
+struct Opened {
+    tcp: TcpStream,
+    peer: SocketAddr,
+    permit: OwnedSemaphorePermit,
+    forward: Option<Arc<str>>,
+}
 
-    let started = Instant::now();
-    let (tcp, peer) = connect(&addresses, until(limits.connect, exchange)).await?;
+impl From<Opened> for Conn {
+    fn from(Opened { tcp, peer, permit, forward }: Opened) -> Self {
+        let mut conn = Conn::new(Stream::Plain(tcp), peer, permit);
+        conn.forward = forward;
+        conn
+    }
+}
+
+async fn direct(wire: &Wire, exchange: &Exchange) -> Result<Opened, Failure> {
+    let name = bare(exchange.url.host());
+    let (guard, names) = (&wire.shared.guard, &wire.shared.names);
+    let targets = match judge(&wire.shared, exchange)? {
+        Place::Wished(address) => Targets::fixed(name, [address]),
+        Place::Known(addresses) => Targets::fixed(name, addresses),
+        Place::Named => Targets::named(names, name, exchange.url.port(), Some(guard)),
+    };
+    let (opened, _) = open(wire, exchange, exchange.url.origin(), targets).await?;
+    Ok(opened)
+}
+
+async fn through(wire: &Wire, exchange: &Exchange, proxy: &Proxy) -> Result<Opened, Failure> {
+    let shared = &wire.shared;
+    let (name, port) = (bare(exchange.url.host()), exchange.url.port());
+    // An address is judged here, for it is the same address to the proxy. A name is the proxy's to resolve.
+    let (to, is_wish) = match judge(shared, exchange)? {
+        Place::Wished(address) => (Destination::Address(address), true),
+        Place::Known(addresses) => {
+            (addresses.first().map_or(Destination::Name(name, port), |it| Destination::Address(*it)), false)
+        }
+        Place::Named => (Destination::Name(name, port), false),
+    };
+    // The proxy's own address is the user's wish: no guard. Its name may be overridden like any other.
+    let targets = match shared.override_of(proxy.host()) {
+        Some(wish) => Targets::fixed(proxy.name(), [wish.target(proxy.port())]),
+        None => match literal_or_loopback(proxy.name()) {
+            Some(known) => {
+                Targets::fixed(proxy.name(), known.into_iter().map(|ip| (ip, proxy.port()).into()))
+            }
+            None => Targets::named(&shared.names, proxy.name(), proxy.port(), None),
+        },
+    };
+    let gate = proxy.to_string();
+    let unreachable = |failure: Failure| match failure.kind {
+        FailureKind::Resources => failure,
+        _ => Failure::new(
+            FailureKind::Proxy,
+            format!("the proxy {proxy} cannot be reached: {}", failure.detail),
+        ),
+    };
+    let (mut opened, started) = open(wire, exchange, &gate, targets).await.map_err(unreachable)?;
+    if proxy.forwards() && !exchange.url.is_https() && !is_wish {
+        opened.forward = Some(proxy.authorization().into());
+        return Ok(opened);
+    }
+    let limit = shared.settings.limits.connect;
+    let tunnel = proxy.tunnel(&mut opened.tcp, to, &shared.settings.user_agent);
+    let outcome = timeout_at(until(limit, exchange), tunnel)
+        .await
+        .unwrap_or_else(|_| Err(Refusal::Proxy(format!("gave no answer within {}", seconds(limit)))));
     exchange.time(|t| t.connect = Some(started.elapsed()));
-    if !exchange.url.is_https() {
-        return Ok(Conn::new(Stream::Plain(tcp), peer, permit));
+    outcome.map_err(|refusal| proxy.failure(refusal, to))?;
+    Ok(opened)
+}
+
+/// Where a URL's host is to be found.
+enum Place {
+    /// Where the user says.
+    Wished(SocketAddr),
+    /// At these addresses, which the guard lets pass.
+    Known(Vec<SocketAddr>),
+    /// Where its name leads to.
+    Named,
+}
+
+fn judge(shared: &Inner, exchange: &Exchange) -> Result<Place, Failure> {
+    let (host, port) = (exchange.url.host(), exchange.url.port());
+    let wish = shared.override_of(host);
+    if !wish.is_some_and(|wish| wish.names_port()) {
+        guard::admit_port(host, port)?;
+    }
+    if let Some(wish) = wish {
+        return Ok(Place::Wished(wish.target(port)));
+    }
+    let Some(known) = literal_or_loopback(bare(host)) else { return Ok(Place::Named) };
+    let mut refusal = None;
+    let mut admitted = Vec::with_capacity(known.len());
+    for address in known {
+        match shared.guard.admit(address) {
+            Ok(()) => admitted.push((address, port).into()),
+            Err(failure) => refusal = Some(failure),
+        }
+    }
+    match refusal {
+        Some(refusal) if admitted.is_empty() => Err(refusal),
+        _ => Ok(Place::Known(admitted)),
+    }
+}
+
+/// The addresses of a host that need no look-up.
+fn literal_or_loopback(name: &str) -> Option<Vec<IpAddr>> {
+    if let Ok(literal) = name.parse() {
+        return Some(vec![literal]);
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    (name == "localhost" || name.ends_with(".localhost")).then(|| LOOPBACK.to_vec())
+}
+
+/// A host without an IPv6 address's brackets.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Opens a TCP connection to one of the targets; and when that was begun. `gate` is the place whose turns are
+/// waited for.
+async fn open(
+    wire: &Wire,
+    exchange: &Exchange,
+    gate: &str,
+    mut targets: Targets<'_>,
+) -> Result<(Opened, Instant), Failure> {
+    let shared = &*wire.shared;
+    let limit = shared.settings.limits.connect;
+    if targets.awaits_more() {
+        let asked = Instant::now();
+        let begun = timeout_at(until(limit, exchange), targets.begin()).await;
+        exchange.time(|t| t.dns = Some(asked.elapsed()));
+        if begun.is_err() {
+            return Err(targets.silence(limit));
+        }
+    }
+    if targets.is_empty() {
+        return Err(targets.failure());
     }
 
+    let _turn = timeout_at(exchange.deadline, wire.gates.turn(gate)).await.map_err(|_| {
+        Failure::new(
+            FailureKind::Connect,
+            format!("no turn to connect to {gate}: too many connects to it hang"),
+        )
+    })?;
+    let permit = permit(wire, until(limit, exchange)).await?;
+
+    let started = Instant::now();
+    let another = || Arc::clone(&shared.permits).try_acquire_owned().ok();
+    let connected = race(&mut targets, permit, another, TcpStream::connect, until(limit, exchange)).await;
+    exchange.time(|t| t.connect = Some(started.elapsed()));
+    match connected {
+        Ok(Won { connection: tcp, address: peer, permit }) => {
+            // Without it a request may wait for an acknowledgement; it is only slower if this fails.
+            let _ = tcp.set_nodelay(true);
+            Ok((Opened { tcp, peer, permit, forward: None }, started))
+        }
+        Err(lost) => Err(unconnected(&lost, limit)),
+    }
+}
+
+/// Why none of the addresses would do.
+fn unconnected(lost: &[Lost], limit: Duration) -> Failure {
+    // One of several may be out of reach for a machine without IPv6; that is no want of files.
+    if let [(_, Some(error)), ..] = lost
+        && lost.iter().all(|(_, error)| error.as_ref().is_some_and(is_ours))
+    {
+        return Failure::new(FailureKind::Resources, error.to_string());
+    }
+    let reasons: Vec<String> = lost
+        .iter()
+        .map(|(address, error)| match error {
+            Some(error) => format!("{address}: {error}"),
+            None => format!("{address}: no connection within {}", seconds(limit)),
+        })
+        .collect();
+    Failure::new(FailureKind::Connect, reasons.join("; "))
+}
+
+/// TLS on an open connection.
+async fn secure(shared: &Inner, exchange: &Exchange, opened: Opened) -> Result<Conn, Failure> {
+    let (limit, host) = (shared.settings.limits.tls, exchange.url.host());
+    let name = bare(host);
     let started = Instant::now();
     let failed = |why: String| Failure::new(FailureKind::Tls, why);
     // A certificate never names the final dot of a fully qualified name (RFC 6066 §3).
@@ -54,77 +246,27 @@ pub(crate) async fn dial(shared: &Inner, idle: &Idle, exchange: &Exchange) -> Re
     let server = ServerName::try_from(certified)
         .map_err(|_| failed(format!("{host} is no name that a certificate could be for")))?;
     let (config, verified) = shared.tls.of(host);
-    let handshake = TlsConnector::from(config).connect(server, tcp);
-    let tls = timeout_at(until(limits.tls, exchange), handshake)
+    let handshake = TlsConnector::from(config).connect(server, opened.tcp);
+    let tls = timeout_at(until(limit, exchange), handshake)
         .await
-        .map_err(|_| failed(format!("no TLS session with {host} within {}", seconds(limits.tls))))?
+        .map_err(|_| failed(format!("no TLS session with {host} within {}", seconds(limit))))?
         .map_err(|error| failed(crate::tls::reason(&error, host)))?;
     exchange.time(|t| t.tls = Some(started.elapsed()));
-    let mut conn = Conn::new(Stream::Tls(Box::new(tls)), peer, permit);
+    let mut conn = Conn::new(Stream::Tls(Box::new(tls)), opened.peer, opened.permit);
     if let Some(session) = &mut conn.tls {
         session.verified = verified;
     }
     Ok(conn)
 }
 
-/// The addresses to try: the override's, the literal's, or those of the name that pass the guard.
-async fn addresses(shared: &Inner, exchange: &Exchange, name: &str) -> Result<Vec<SocketAddr>, Failure> {
-    let (host, port) = (exchange.url.host(), exchange.url.port());
-    let wish = shared.override_of(host);
-    if !wish.is_some_and(|wish| wish.names_port()) {
-        guard::admit_port(host, port)?;
-    }
-    if let Some(wish) = wish {
-        return Ok(vec![wish.target(port)]);
-    }
-    if let Ok(literal) = name.parse::<IpAddr>() {
-        shared.guard.admit(literal)?;
-        return Ok(vec![(literal, port).into()]);
-    }
-    let found = look_up(shared, exchange, name, port).await?;
-    let mut refusal = None;
-    let mut admitted = Vec::with_capacity(found.len());
-    for address in found {
-        match shared.guard.admit(address.ip()) {
-            Ok(()) => admitted.push(address),
-            Err(failure) => refusal = refusal.or(Some(failure)),
-        }
-    }
-    match refusal {
-        Some(refusal) if admitted.is_empty() => Err(refusal),
-        _ => Ok(admitted),
-    }
-}
-
-async fn look_up(
-    shared: &Inner,
-    exchange: &Exchange,
-    name: &str,
-    port: u16,
-) -> Result<Vec<SocketAddr>, Failure> {
-    let failed = |why: String| Failure::new(FailureKind::Dns, why);
-    let started = Instant::now();
-    let limit = shared.settings.limits.connect;
-    let found: Vec<SocketAddr> = timeout_at(until(limit, exchange), tokio::net::lookup_host((name, port)))
-        .await
-        .map_err(|_| failed(format!("no address of {name} within {}", seconds(limit))))?
-        .map_err(|error| match ours(&error) {
-            Some(failure) => failure,
-            None => failed(format!("{name}: {error}")),
-        })?
-        .take(ADDRESSES_MAX)
-        .collect();
-    exchange.time(|t| t.dns = Some(started.elapsed()));
-    if found.is_empty() { Err(failed(format!("{name} has no address"))) } else { Ok(found) }
-}
-
 /// A share of the open files. Where none is left, connections that are only kept give theirs up first.
-async fn permit(shared: &Inner, idle: &Idle, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+async fn permit(wire: &Wire, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+    let shared = &wire.shared;
     loop {
         if let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() {
             return Ok(permit);
         }
-        if !idle.drop_oldest() {
+        if !wire.idle.drop_oldest() {
             break;
         }
     }
@@ -140,37 +282,12 @@ async fn permit(shared: &Inner, idle: &Idle, deadline: Instant) -> Result<OwnedS
     }
 }
 
-/// Tries one address after the other; each has an equal share of the time that is left.
-async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<(TcpStream, SocketAddr), Failure> {
-    let mut refusals = String::new();
-    for (i, address) in addresses.iter().enumerate() {
-        let now = Instant::now();
-        let share = deadline.saturating_duration_since(now) / (addresses.len() - i) as u32;
-        let why = match timeout_at(now + share, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => {
-                // Without it a request may wait for an acknowledgement; it is only slower if this fails.
-                let _ = tcp.set_nodelay(true);
-                return Ok((tcp, *address));
-            }
-            Ok(Err(error)) => match ours(&error) {
-                Some(failure) => return Err(failure),
-                None => error.to_string(),
-            },
-            Err(_) => format!("no connection within {}", seconds(share)),
-        };
-        let separator = if refusals.is_empty() { "" } else { "; " };
-        refusals.push_str(&format!("{separator}{address}: {why}"));
-    }
-    Err(Failure::new(FailureKind::Connect, refusals))
-}
-
-/// The failure, where an error is this machine's want and not the other side's doing.
-fn ours(error: &io::Error) -> Option<Failure> {
+/// True where an error is this machine's want and not the other side's doing.
+pub(crate) fn is_ours(error: &io::Error) -> bool {
     /// ENFILE and EMFILE on every Unix.
     const NO_FILES: [i32; 2] = [23, 24];
-    let wants = error.raw_os_error().is_some_and(|code| NO_FILES.contains(&code))
-        || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory);
-    wants.then(|| Failure::new(FailureKind::Resources, error.to_string()))
+    error.raw_os_error().is_some_and(|code| NO_FILES.contains(&code))
+        || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)
 }
 
 /// The end of a phase: its own limit, or the exchange's.

@@ -6,7 +6,7 @@
 //! phase took.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
     time::Duration,
 };
@@ -43,6 +43,8 @@ pub(crate) struct Exchange {
     /// When the whole must be over.
     pub(crate) deadline: Instant,
 
+    /// The proxy that was chosen, by its place in the settings, and what connections through it are kept under.
+    via: OnceCell<(usize, Box<str>)>,
     /// How long a kept connection may be silent, where it is one.
     pub(crate) silence: Cell<Option<Duration>>,
     pub(crate) timings: Cell<Timings>,
@@ -89,6 +91,7 @@ impl Exchange {
             fresh: fresh || request.fresh,
             total,
             deadline,
+            via: OnceCell::new(),
             silence: Cell::default(),
             timings: Cell::default(),
             first_byte_at: Cell::default(),
@@ -96,6 +99,21 @@ impl Exchange {
             failure: RefCell::default(),
             stale: Cell::default(),
         }
+    }
+
+    /// Takes the proxy that was chosen, once.
+    pub(crate) fn go_through(&self, proxy: usize) {
+        self.via.get_or_init(|| (proxy, format!("{proxy} {}", self.url.origin()).into()));
+    }
+
+    /// The proxy to go through.
+    pub(crate) fn proxy(&self) -> Option<usize> {
+        self.via.get().map(|(proxy, _)| *proxy)
+    }
+
+    /// What its connections are kept under: the origin, or proxy and origin.
+    pub(crate) fn place(&self) -> &str {
+        self.via.get().map_or_else(|| self.url.origin(), |(_, place)| place)
     }
 
     /// Notes the time of a phase.

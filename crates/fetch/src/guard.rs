@@ -1,7 +1,7 @@
 //! Which addresses and ports a crawler has no business at.
 //!
 //! Owns the tables of addresses that are not public (IANA's special-purpose registries, RFC 6890 and its
-//! successors) and of ports that speak something else than HTTP. Looks at addresses that are about to be
+//! successors) and of ports that speak something else than HTTP or belong behind a wall. Looks at addresses that are about to be
 //! connected to, never at names: a name is only as good as what it resolves to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -42,16 +42,18 @@ impl Guard {
     }
 }
 
-/// Lets a port pass that is not another protocol's.
+/// Lets a port pass that is neither another protocol's nor a store's that pages have no business with.
 pub(crate) fn admit_port(host: &str, port: u16) -> Result<(), Failure> {
-    if BAD_PORTS.binary_search(&port).is_err() {
+    let whose = if BAD_PORTS.binary_search(&port).is_ok() {
+        "another protocol than HTTP".to_owned()
+    } else if let Ok(found) = INNER_PORTS.binary_search_by_key(&port, |(port, _)| *port) {
+        format!("{}, which is no web site", INNER_PORTS[found].1)
+    } else {
         return Ok(());
-    }
+    };
     Err(Failure::new(
         FailureKind::Refused,
-        format!(
-            "port {port} belongs to another protocol than HTTP; --resolve {host}=IP:{port} asks it all the same"
-        ),
+        format!("port {port} belongs to {whose}; --resolve {host}=IP:{port} asks it all the same"),
     ))
 }
 
@@ -163,6 +165,41 @@ const BAD_PORTS: [u16; 83] = [
     104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514,
     515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723,
     2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+];
+
+/// Ports of ours beside the standard's, in order: databases, caches, queues and the doors of a cluster. Some do
+/// speak HTTP, which makes it worse: a link can then give orders.
+const INNER_PORTS: [(u16, &str); 30] = [
+    (445, "SMB"),
+    (873, "rsync"),
+    (1433, "SQL Server"),
+    (1521, "Oracle"),
+    (2181, "ZooKeeper"),
+    (2375, "Docker"),
+    (2376, "Docker"),
+    (2379, "etcd"),
+    (2380, "etcd"),
+    (3306, "MySQL"),
+    (3389, "Remote Desktop"),
+    (4369, "Erlang's port mapper"),
+    (5432, "PostgreSQL"),
+    (5672, "AMQP"),
+    (5900, "VNC"),
+    (5984, "CouchDB"),
+    (6379, "Redis"),
+    (6443, "Kubernetes"),
+    (8086, "InfluxDB"),
+    (9042, "Cassandra"),
+    (9092, "Kafka"),
+    (9200, "Elasticsearch"),
+    (9300, "Elasticsearch"),
+    (10250, "Kubernetes"),
+    (11211, "memcached"),
+    (26257, "CockroachDB"),
+    (27017, "MongoDB"),
+    (27018, "MongoDB"),
+    (27019, "MongoDB"),
+    (50070, "HDFS"),
 ];
 
 #[cfg(test)]
@@ -282,12 +319,15 @@ mod tests {
 
     #[test]
     fn ports_of_other_protocols() {
-        assert!(BAD_PORTS.is_sorted());
-        for port in [22, 25, 6667, 5060, 2049] {
+        assert!(BAD_PORTS.is_sorted() && INNER_PORTS.is_sorted());
+        assert!(INNER_PORTS.iter().all(|(port, _)| BAD_PORTS.binary_search(port).is_err()));
+        for port in [22, 25, 6667, 5060, 2049, 6379, 11211, 9200, 27017, 5432, 3306] {
             let failure = admit_port("a.test", port).unwrap_err();
             assert_eq!(failure.kind, FailureKind::Refused);
             assert!(failure.detail.contains(&format!("--resolve a.test=IP:{port}")), "{failure}");
         }
+        let redis = admit_port("a.test", 6379).unwrap_err().detail;
+        assert!(redis.starts_with("port 6379 belongs to Redis, which is no web site;"), "{redis}");
         for port in [80, 443, 8080, 8443, 3000, 65535] {
             assert_eq!(admit_port("a.test", port), Ok(()), "{port}");
         }

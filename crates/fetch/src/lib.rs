@@ -43,6 +43,12 @@ pub use auth::{Auth, OriginAuth};
 mod overrides;
 pub use overrides::Override;
 
+mod proxy;
+pub use proxy::Proxy;
+
+mod files;
+pub use files::raise_open_files;
+
 mod shared;
 pub use shared::Shared;
 
@@ -60,10 +66,14 @@ mod exchange;
 mod wire_io;
 
 mod dial;
+mod eyeballs;
+mod gate;
 mod guard;
 mod habits;
 mod idle;
+mod names;
 mod stream;
+mod targets;
 mod tls;
 
 mod bodies;

@@ -3,9 +3,9 @@
 //! Owns the settings and their limits, each with its reason. Never reads a file or a flag: whoever starts
 //! the process does.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::{HostPattern, Net, OriginAuth, Override};
+use crate::{HostPattern, Net, OriginAuth, Override, Proxy};
 
 /// Everything [`crate::Shared`] is made from.
 #[derive(Debug, Clone)]
@@ -16,6 +16,12 @@ pub struct Settings {
     pub allow_net: Vec<Net>,
     /// Names that are not looked up.
     pub overrides: Vec<Override>,
+    /// Name servers, asked over UDP and where an answer is too long over TCP. None: those of
+    /// `/etc/resolv.conf`, and without that file the one at 127.0.0.1.
+    pub name_servers: Vec<SocketAddr>,
+    /// Proxies, one after the other in turn for each request. One that fails is left out for 30 s, unless all
+    /// have failed.
+    pub proxies: Vec<Proxy>,
     /// Certificates (PEM) that are trusted beside Mozilla's roots.
     pub ca_file: Option<PathBuf>,
     /// Hosts whose certificates are not checked. What comes from them says so ([`dragline_model::TlsSession`]).
@@ -32,6 +38,8 @@ impl Default for Settings {
             user_agent: concat!("dragline/", env!("CARGO_PKG_VERSION")).to_owned(),
             allow_net: Vec::new(),
             overrides: Vec::new(),
+            name_servers: Vec::new(),
+            proxies: Vec::new(),
             ca_file: None,
             unverified: Vec::new(),
             auth: Vec::new(),
@@ -107,6 +115,8 @@ pub enum SettingsError {
     Host(String, &'static str),
     /// No credentials; what is wrong with them, and never the text.
     Auth(&'static str),
+    /// No proxy; the text as given, without its credentials, and what is wrong with it.
+    Proxy(String, &'static str),
     /// The certificates could not be used; the file and the reason.
     CaFile(PathBuf, String),
     /// The user agent has characters that cannot stand in a header field.
@@ -131,6 +141,12 @@ impl fmt::Display for SettingsError {
                 write!(
                     f,
                     "credentials that are none: {why}; write https://api.example=USER:PASSWORD, or =bearer TOKEN"
+                )
+            }
+            SettingsError::Proxy(text, why) => {
+                write!(
+                    f,
+                    "{text:?} is no proxy: {why}; write http://user:password@host:port or socks5://host:port"
                 )
             }
             SettingsError::CaFile(path, why) => {

@@ -1,6 +1,8 @@
 //! The wire through its front door: a client, and servers that do what they like.
 #![allow(clippy::unwrap_used, reason = "a helper's failed unwrap is a failed test with a line number")]
 
+mod dns;
+mod proxying;
 mod support;
 
 mod answers;
@@ -9,5 +11,7 @@ mod corpora;
 mod guard;
 mod kept;
 mod limits;
+mod names;
+mod proxies;
 mod sending;
 mod tls;

@@ -20,13 +20,13 @@ use rustls::{
 };
 
 /// An authority, and the file that makes it trusted.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     _dir: tempfile::TempDir,
 }
 
-static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
+pub(crate) static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, "an authority");
@@ -56,13 +56,18 @@ fn pem(certificate: &CertificateDer<'_>) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
-fn leaf(names: &[&str]) -> CertificateParams {
+pub(crate) fn leaf(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
     CertificateParams::new(names).unwrap()
 }
 
 /// A TLS server that answers every request with `reply`, and closes without a goodbye where `rude`.
-fn serve(params: CertificateParams, self_signed: bool, reply: &'static [u8], rude: bool) -> SocketAddr {
+pub(crate) fn serve(
+    params: CertificateParams,
+    self_signed: bool,
+    reply: &'static [u8],
+    rude: bool,
+) -> SocketAddr {
     let key = KeyPair::generate().unwrap();
     let certificate = if self_signed {
         params.self_signed(&key).unwrap()
