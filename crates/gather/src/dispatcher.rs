@@ -40,7 +40,7 @@ const NOTES_MAX: usize = 1024;
 /// Errands that one worker has before another is started. Few calls share one thread and its connections.
 const WORKER_FULL: usize = 128;
 
-/// Nothing is due.
+/// When nothing is due, or what is due lies beyond all clocks.
 const FAR: Duration = Duration::from_secs(86_400);
 
 /// See the module's documentation.
@@ -194,7 +194,8 @@ impl Dispatcher {
         self.staff.home(worker);
         if let What::Back { errand, wait, rest } = what {
             let (n, to) = (errand.n, errand.target.url.clone());
-            let until = Instant::now() + wait;
+            let now = Instant::now();
+            let until = now.checked_add(wait).unwrap_or(now + FAR);
             if rest {
                 self.roster.rest(at.origin(), until);
                 self.roster.put(n, to.origin(), errand);
