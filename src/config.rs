@@ -10,9 +10,13 @@ pub use layers::Layers;
 mod units;
 pub use units::{ByteSize, Span};
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
-use dragline_fetch::{Auth, OriginAuth, Settings};
+use dragline_fetch::{Auth, OriginAuth, Proxy, Settings, SettingsError};
 use dragline_model::CanonicalUrl;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +37,11 @@ pub struct Config {
     pub allow_net: Vec<String>,
     /// `NAME=IP[:PORT]` rules that stand in for DNS.
     pub resolve: Vec<String>,
+    /// Name servers (`IP` or `IP:PORT`) in place of the system's.
+    pub name_servers: Vec<String>,
+    /// Proxies to go through, in turns: `http://` or `socks5://`, `[USER:PASSWORD@]HOST:PORT`; `@FILE` is a file with
+    /// one a line.
+    pub proxy: Vec<String>,
     /// PEM certificates trusted besides the public ones.
     pub ca_file: Option<PathBuf>,
     /// Hosts, or `*.NAME`, whose certificates are not checked.
@@ -54,6 +63,8 @@ impl Default for Config {
             user_agent: concat!("dragline/", env!("CARGO_PKG_VERSION")).into(),
             allow_net: Vec::new(),
             resolve: Vec::new(),
+            name_servers: Vec::new(),
+            proxy: Vec::new(),
             ca_file: None,
             insecure: Vec::new(),
             auth: Vec::new(),
@@ -270,6 +281,12 @@ impl Config {
             user_agent: self.user_agent.clone(),
             allow_net: parse_each("allow_net", &self.allow_net)?,
             overrides: parse_each("resolve", &self.resolve)?,
+            name_servers: self
+                .name_servers
+                .iter()
+                .map(|text| parse_name_server(text))
+                .collect::<Result<_, _>>()?,
+            proxies: read_proxies(&self.proxy)?,
             ca_file: self.ca_file.clone(),
             unverified: parse_each("insecure", &self.insecure)?,
             auth: self.auth.iter().map(AuthConfig::read).collect::<Result<_, _>>()?,
@@ -332,6 +349,39 @@ impl Config {
         self.gather.rate()?;
         self.fetch_settings().map(drop)
     }
+}
+
+/// `9.9.9.9`, `9.9.9.9:53`, `::1` or `[::1]:53`.
+fn parse_name_server(text: &str) -> Result<SocketAddr, ConfigError> {
+    const DNS_PORT: u16 = 53;
+    let alone = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+    text.parse().or_else(|_| alone()).map_err(|_| {
+        ConfigError::value("name_servers", text, "is no address; write 192.0.2.1 or 192.0.2.1:53")
+    })
+}
+
+/// Proxies as they are given, or of files, one a line.
+fn read_proxies(texts: &[String]) -> Result<Vec<Proxy>, ConfigError> {
+    // The text may have a password in it: the error speaks without it.
+    let parse = |text: &str| {
+        text.trim().parse().map_err(|error: SettingsError| ConfigError::Value {
+            source: None,
+            key: "proxy".into(),
+            why: error.to_string(),
+        })
+    };
+    let mut proxies = Vec::new();
+    for text in texts {
+        let Some(path) = text.strip_prefix('@') else {
+            proxies.push(parse(text)?);
+            continue;
+        };
+        let listed = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::value("proxy", text, &error.to_string()))?;
+        let lines = listed.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        proxies.extend(lines.map(parse).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(proxies)
 }
 
 fn parse_each<T: std::str::FromStr<Err: fmt::Display>>(

@@ -197,6 +197,8 @@ impl Crawl {
         self.config.check()?;
         let seeds = parse_seeds(&self.seeds)?;
         let crawl = &self.config.crawl;
+        // A connection is a file, and the customary limit on them is low.
+        dragline_fetch::raise_open_files();
         let mut settings = self.config.fetch_settings()?;
         settings.auth.extend(self.auth);
         for host in &settings.unverified {

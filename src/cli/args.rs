@@ -66,6 +66,13 @@ pub(super) struct SharedArgs {
     /// Trust the certificates of a PEM file besides the public ones
     #[arg(long, global = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Ask this name server instead of the system's (repeatable)
+    #[arg(long = "dns", global = true, value_name = "IP[:PORT]")]
+    name_servers: Vec<String>,
+    /// Go through a proxy: http:// or socks5://[USER:PASSWORD@]HOST:PORT, or @FILE with one a line; several take
+    /// turns (repeatable)
+    #[arg(long, global = true, value_name = "URL")]
+    proxy: Vec<String>,
     /// Do not check the certificates of a host, or *.NAME; what comes from it is marked (repeatable)
     #[arg(long, global = true, value_name = "HOST")]
     insecure: Vec<String>,
@@ -374,13 +381,16 @@ impl Args {
 impl SharedArgs {
     fn lay(&self, layers: &mut Layers) {
         let path = |path: &PathBuf| Value::from(path.to_string_lossy().into_owned());
+        let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec().into());
         let flags = [
             ("store", "--store", self.store.as_ref().map(path)),
             ("ca_file", "--ca-file", self.ca_file.as_ref().map(path)),
             ("user_agent", "--user-agent", self.user_agent.clone().map(Value::from)),
-            ("allow_net", "--allow-net", (!self.allow_net.is_empty()).then(|| self.allow_net.clone().into())),
-            ("insecure", "--insecure", (!self.insecure.is_empty()).then(|| self.insecure.clone().into())),
-            ("resolve", "--resolve", (!self.resolve.is_empty()).then(|| self.resolve.clone().into())),
+            ("allow_net", "--allow-net", list(&self.allow_net)),
+            ("resolve", "--resolve", list(&self.resolve)),
+            ("name_servers", "--dns", list(&self.name_servers)),
+            ("proxy", "--proxy", list(&self.proxy)),
+            ("insecure", "--insecure", list(&self.insecure)),
         ];
         lay(layers, flags);
     }

@@ -84,6 +84,8 @@ fn gather(
     for_origins: Vec<OriginAuth>,
     calls: impl Iterator<Item = Result<crate::Call, GatherError>> + Send + 'static,
 ) -> Result<Gather, Trouble> {
+    // A connection is a file, and the customary limit on them is low.
+    dragline_fetch::raise_open_files();
     let mut settings = config.fetch_settings()?;
     settings.auth.extend(for_origins);
     for host in &settings.unverified {

@@ -113,7 +113,7 @@ fn wire_query(query: &str) -> String {
 const USUAL: [(&str, &str); 2] = [("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate, br, zstd")];
 
 /// Fields that say where a message ends or whom it is for.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "host",
     "connection",
     "content-length",
@@ -123,6 +123,7 @@ const OWN: [&str; 9] = [
     "upgrade",
     "expect",
     "proxy-authorization",
+    "proxy-connection",
 ];
 
 /// Fields whose values are nobody else's business, and do not go into a record of the request.
