@@ -184,3 +184,19 @@ impl Wake for Unpark {
         self.0.unpark();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_go_to_other_threads() {
+        fn sent<T: Send + 'static>() {}
+        fn shared<T: Send + Sync + 'static>() {}
+        sent::<crate::Gather>();
+        sent::<Answers>();
+        sent::<AnswerStream>();
+        shared::<Answer>();
+        shared::<Handle>();
+    }
+}

@@ -24,7 +24,7 @@ use crate::{
     errand::Errand,
     feed::Drawn,
     roster::Roster,
-    worker::{self, Equipment, Note, What, Worker},
+    worker::{self, Batch, Equipment, Note, What, Worker},
 };
 
 /// Calls that wait here for their origin before no further one is drawn. So many of one origin do not hold up
@@ -220,7 +220,7 @@ struct Place {
     /// Errands it has, those of the batch included.
     out: usize,
     /// What it will be handed next.
-    batch: Vec<Box<Errand>>,
+    batch: Batch,
 }
 
 impl Staff {
@@ -266,7 +266,7 @@ impl Staff {
 
 impl Place {
     fn new(number: usize, equipment: &Equipment) -> Self {
-        Self { worker: start(number, equipment), out: 0, batch: Vec::new() }
+        Self { worker: start(number, equipment), out: 0, batch: Batch::new() }
     }
 
     /// Hands over the batch; to a new worker, where the old one is no more.

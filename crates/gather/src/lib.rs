@@ -6,17 +6,31 @@
 //!
 //! Five calls that take two seconds each take two seconds, whatever the server makes of kept connections:
 //!
-//! ```no_run
-//! use dragline_gather::Gather;
+//! ```
+//! # use std::{io::{Read, Write}, net::TcpListener};
+//! use dragline_gather::{Gather, Input};
 //!
-//! let urls = (1..=5).map(|page| format!("https://api.example/items?page={page}"));
-//! for answer in Gather::new(urls).expect("json,2xx".parse()?).start()? {
+//! # let server = TcpListener::bind("127.0.0.1:0")?;
+//! # let address = server.local_addr()?;
+//! # std::thread::spawn(move || for socket in server.incoming() {
+//! #     let Ok(mut socket) = socket else { return };
+//! #     std::thread::spawn(move || while socket.read(&mut [0; 4096]).is_ok_and(|bytes| bytes > 0) {
+//! #         let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[\"a\",\"b\"]");
+//! #     });
+//! # });
+//! # let settings = dragline_fetch::Settings { allow_net: vec!["127.0.0.0/8".parse()?], ..Default::default() };
+//! let calls = Input::new([format!("http://{address}/items?page=[1-5]")]);
+//! let gather = Gather::new(calls).expect("json,2xx".parse()?);
+//! # let gather = gather.settings(settings);
+//! let mut items = 0;
+//! for answer in gather.start()? {
 //!     match answer.parse::<Vec<String>>() {
-//!         Ok(items) => println!("{}: {} items after {:?}", answer.url, items.len(), answer.elapsed),
+//!         Ok(page) => items += page.len(),
 //!         Err(error) => eprintln!("{error}"),
 //!     }
 //! }
-//! # Ok::<(), dragline_gather::GatherError>(())
+//! assert_eq!(items, 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # How it works

@@ -74,10 +74,13 @@ pub(crate) enum What {
     },
 }
 
+/// Errands on their way to a worker. Boxed: each moves from queue to batch to task, and back.
+pub(crate) type Batch = Vec<Box<Errand>>;
+
 /// The dispatcher's end of a worker.
 pub(crate) struct Worker {
     arbiter: Arbiter,
-    errands: mpsc::UnboundedSender<Vec<Box<Errand>>>,
+    errands: mpsc::UnboundedSender<Batch>,
 }
 
 impl Worker {
@@ -94,7 +97,7 @@ impl Worker {
     }
 
     /// Hands over errands; has them back where the worker is no more.
-    pub(crate) fn hand(&self, errands: Vec<Box<Errand>>) -> Result<(), Vec<Box<Errand>>> {
+    pub(crate) fn hand(&self, errands: Batch) -> Result<(), Batch> {
         self.errands.send(errands).map_err(|error| error.0)
     }
 
@@ -114,7 +117,7 @@ struct Bench {
     equipment: Equipment,
 }
 
-async fn work(number: usize, equipment: Equipment, mut inbox: mpsc::UnboundedReceiver<Vec<Box<Errand>>>) {
+async fn work(number: usize, equipment: Equipment, mut inbox: mpsc::UnboundedReceiver<Batch>) {
     let bench = Rc::new(Bench { number, client: Client::new(&equipment.shared), equipment });
     let mut reap = tokio::time::interval(REAP_EVERY);
     loop {

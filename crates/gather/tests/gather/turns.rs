@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::{Barrier, Semaphore};
 
-use crate::support::{Reply, Server, gather, json, reply};
+use crate::support::{Reply, Server, gather, json, reply, told};
 
 fn ok() -> String {
     reply("200 OK", "", "ok")
@@ -128,6 +128,31 @@ fn a_slow_consumer_stops_new_questions() {
         }
         assert_eq!(server.seen().len() as u64, 9 + AHEAD, "one taken, one more asked");
         assert_eq!(answers.progress().total, None);
+    }
+}
+
+#[test]
+fn large_bodies_wait_until_others_are_taken() {
+    const BODY: usize = 4 << 20;
+    const ROOM: u64 = (64 << 20) / BODY as u64;
+    // More may slip through while one takes its place: one a thread.
+    const SLIP: u64 = 4;
+    let text = Arc::new(reply("200 OK", "", &"x".repeat(BODY)));
+    let server = Server::new(move |_| Reply::Now(String::clone(&text)));
+    let urls: Vec<String> = (0..ROOM + 2 * SLIP).map(|i| server.url(&format!("/{i}"))).collect();
+    for in_order in [false, true] {
+        let mut answers = gather(urls.clone()).in_order(in_order).start().unwrap();
+        while answers.progress().answered < ROOM {
+            std::thread::yield_now();
+        }
+        let mut taken = 0;
+        while let Some(answer) = answers.next() {
+            taken += 1;
+            assert!(answer.is_ok() && answer.body.len() == BODY, "{}", told(&answer));
+            let untaken = answers.progress().answered - taken;
+            assert!(in_order || untaken <= ROOM + SLIP, "{untaken}");
+        }
+        assert_eq!(taken, ROOM + 2 * SLIP);
     }
 }
 
