@@ -172,7 +172,8 @@ mod tests {
     /// follows it.
     fn stored(text: &[u8], window_log: u64, behind: &[u8]) -> Vec<u8> {
         let len = text.len() as u64 - 1;
-        let nibbles = if len < 1 << 16 { 4 } else { 5 };
+        let nibbles = len.max(1).ilog2() as u64 / 4 + 1;
+        let nibbles = nibbles.max(4);
         // From the low bit: 1 and three bits of the window; not the last; MNIBBLES - 4; MLEN - 1; uncompressed.
         let bits = 1 | (window_log - 17) << 1 | (nibbles - 4) << 5 | len << 7 | 1 << (7 + 4 * nibbles);
         let header_bytes = (8 + 4 * nibbles as usize).div_ceil(8);
@@ -182,10 +183,34 @@ mod tests {
     /// An empty last block.
     const LAST: &[u8] = &[3];
 
+    /// A last block of one literal: each of its three prefix codes has one symbol, written in no bits.
+    fn last_with(byte: u8) -> Vec<u8> {
+        let fields = [
+            // ISLAST, ISLASTEMPTY, MNIBBLES - 4, MLEN - 1.
+            (1, 1),
+            (0, 1),
+            (0, 2),
+            (0, 16),
+            // One block type of each kind, no postfix, no direct distances, a context mode, one tree of each.
+            (0, 3 + 2 + 4 + 2 + 1 + 1),
+            // Simple codes (1) of one symbol (0): the literal, "insert one, copy two", the last distance.
+            (1, 4),
+            (u128::from(byte), 8),
+            (1, 4),
+            (8, 10),
+            (1, 4),
+            (0, 6),
+        ];
+        let (bits, len) =
+            fields.iter().fold((0, 0), |(bits, at), (value, len)| (bits | value << at, at + len));
+        bits.to_le_bytes()[..usize::div_ceil(len, 8)].to_vec()
+    }
+
     #[test]
     fn streams_as_servers_send_them() {
-        let page = page(300_000);
         for quality in [0, 1, 5, 9, 11] {
+            // The slow ones learn nothing from more.
+            let page = page(if quality < 9 { 300_000 } else { 30_000 });
             for window_log in [10, 16, 22, 24] {
                 let coded = br_with(&page, quality, window_log);
                 check(brotli(&coded, LIMIT), Ok((&page, None)), &format!("{quality} {window_log}"));
@@ -193,6 +218,11 @@ mod tests {
         }
         check(brotli(&br(b""), LIMIT), Ok((b"", None)), "empty");
         check(brotli(&stored(b"stored", 18, LAST), LIMIT), Ok((b"stored", None)), "stored");
+        check(
+            brotli(&stored(b"store", 18, &last_with(b'd')), LIMIT),
+            Ok((b"stored", None)),
+            "stored, and one",
+        );
         for behind in [&b"\n\n\0junk"[..], &[0; 512], &br(b"another")] {
             check(brotli(&[&br(b"text"), behind].concat(), LIMIT), Ok((b"text", None)), "rubbish behind");
         }
@@ -241,9 +271,9 @@ mod tests {
 
     #[test]
     fn a_bomb_stops_at_the_limit() {
-        let zeros = vec![0; 4 * LIMIT];
+        let zeros = vec![0; LIMIT + 1000];
         for window_log in [10, 18, 20, 24] {
-            let bomb = br_with(&zeros, 5, window_log);
+            let bomb = br_with(&zeros, 2, window_log);
             for limit in [0, 1, 1000, LIMIT] {
                 let part = brotli(&bomb, limit).unwrap();
                 assert_eq!((part.bytes.len(), part.cut), (limit, Some(Cut::Limit)), "{window_log} {limit}");
@@ -275,12 +305,16 @@ mod tests {
     #[test]
     fn a_limit_of_the_widest_window_is_reached_without_a_copy() {
         let text = vec![b'x'; 16 << 20];
-        let coded = br_with(&text, 2, 24);
-        check(brotli(&coded, text.len() + 1), Ok((&text, None)), "under the limit");
-        let longer = br_with(&[&text[..], b"x"].concat(), 2, 24);
-        check(brotli(&longer, text.len()), Ok((&text, Some(Cut::Limit))), "past the limit");
-        let at_limit = brotli(&coded, text.len()).unwrap();
-        assert!(at_limit.bytes == text);
+        let limit = text.len();
+        // Its last block has a byte in it.
+        let coded = stored(&text[1..], 24, &last_with(b'x'));
+        check(brotli(&coded, limit + 1), Ok((&text, None)), "under the limit");
+        check(brotli(&coded, limit), Ok((&text, None)), "at the limit");
+        check(brotli(&coded, limit - 1), Ok((&text[1..], Some(Cut::Limit))), "past it");
+        // Its last block is empty, and that it is the last cannot be seen any more.
+        let coded = stored(&text, 24, LAST);
+        check(brotli(&coded, limit + 1), Ok((&text, None)), "under the limit, stored");
+        check(brotli(&coded, limit), Ok((&text, Some(Cut::Limit))), "at the limit, stored");
     }
 
     proptest! {

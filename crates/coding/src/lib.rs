@@ -36,6 +36,7 @@
 
 mod brotli;
 mod error;
+mod gzip;
 mod inflate;
 mod list;
 mod out;
@@ -136,7 +137,7 @@ pub fn decode(content_encoding: Option<&str>, body: Bytes, bounds: &Bounds) -> R
 
 fn undo(coding: Coding, body: &[u8], limit: usize) -> Result<Undone, CodingError> {
     match coding {
-        Coding::Gzip => inflate::gzip(body, limit),
+        Coding::Gzip => gzip::gzip(body, limit),
         Coding::Deflate => inflate::deflate(body, limit),
         Coding::Brotli => brotli::brotli(body, limit),
         Coding::Zstd => zstd::zstd(body, limit),

@@ -66,7 +66,12 @@ impl Out {
         fitting.len() == piece.len()
     }
 
-    pub(crate) fn end(self, cut: Option<Cut>) -> Undone {
+    pub(crate) fn end(mut self, cut: Option<Cut>) -> Undone {
+        if self.bytes.len() > self.limit {
+            // A vector may be given more than it asked for, and a decoder may have filled that.
+            self.bytes.truncate(self.limit);
+            return Undone::new(self.bytes, Some(Cut::Limit));
+        }
         Undone::new(self.bytes, cut)
     }
 }

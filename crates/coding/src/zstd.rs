@@ -172,7 +172,6 @@ fn decode_frame(decoder: &mut DCtx<'_>, coded: &[u8], out: &mut Out) -> Result<u
             match decoder.decompress_stream(&mut buffer, &mut input) {
                 Ok(left) => left,
                 Err(_) => {
-                    drop(buffer);
                     out.bytes.truncate(begun_at);
                     salvage(decoder, coded, out);
                     return Err(Cut::Damaged);
