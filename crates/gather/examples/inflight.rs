@@ -1,8 +1,9 @@
 //! What a call in flight costs: `inflight [CALLS] [SECONDS] [ROUNDS]`.
 //!
 //! Starts a server as a process of its own, whose answers take that long, and asks it so many questions at once:
-//! with raw sockets, which is what the machine can do at best, and with a gathering. Prints wall times, and the
-//! memory of this process per call while all of them are out.
+//! with raw sockets, which is what the machine can do at best, and with a gathering. Prints wall times, and by how
+//! much the memory of this process grew at its highest, per call: of the first round, as the rounds share what the
+//! allocator keeps.
 
 use std::{
     env, fs,
@@ -34,7 +35,7 @@ fn main() -> Result<(), Error> {
         let raw = with_server(|address| raw(address, calls, seconds))?;
         let (gathered, bytes) = with_server(|address| gathered(address, calls, seconds))?;
         println!(
-            "{calls} calls of {seconds} s: raw sockets {:.2} s, gathered {:.2} s ({:.2} times), {bytes} bytes a call",
+            "{calls} calls of {seconds} s: raw sockets {:.2} s, gathered {:.2} s ({:.2} times), {bytes} bytes a call at most",
             raw.as_secs_f64(),
             gathered.as_secs_f64(),
             gathered.as_secs_f64() / raw.as_secs_f64(),
@@ -72,25 +73,20 @@ fn gathered(address: &str, calls: u64, seconds: f64) -> Result<(Duration, i64), 
         limits: Limits { connect: Duration::from_secs(60), ..Limits::default() },
         ..Settings::default()
     };
-    let before = resident()?;
+    let before = memory("VmRSS:")?;
     let started = Instant::now();
     let gather = Gather::new(urls).per_host(calls as usize).concurrency(calls as usize);
     let answers = gather.settings(settings).retries(0).start()?;
-    let handle = answers.handle();
-    let mut most = 0;
     let mut ok = 0;
     for answer in answers {
-        // With the first answer all that can be out are out.
-        if ok == 0 {
-            let progress = handle.progress();
-            most = (resident()? - before) / i64::try_from(progress.out.max(1))?;
-        }
         if !answer.is_ok() {
             return Err(format!("not answered: {:?}", answer.failure).into());
         }
         ok += 1;
     }
-    if ok == calls { Ok((started.elapsed(), most)) } else { Err(format!("{ok} answers").into()) }
+    let took = started.elapsed();
+    let grown = (memory("VmHWM:")? - before) / i64::try_from(calls)?;
+    if ok == calls { Ok((took, grown)) } else { Err(format!("{ok} answers").into()) }
 }
 
 fn raw(address: &str, calls: u64, seconds: f64) -> Result<Duration, Error> {
@@ -179,9 +175,9 @@ async fn answer(mut socket: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// Memory of this process, in bytes.
-fn resident() -> Result<i64, Error> {
+/// Memory of this process, now (`VmRSS:`) or at its highest (`VmHWM:`), in bytes.
+fn memory(which: &str) -> Result<i64, Error> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which)).ok_or("no such figure")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<i64>()? * 1024)
 }
