@@ -175,16 +175,19 @@ impl Target {
 fn parse(text: &str) -> Result<(String, Target, Option<Auth>), GatherError> {
     let target = Target::parse(text).map_err(|why| GatherError::Url(shown(text), why))?;
     let text = text.trim_matches(|c: char| c <= ' ');
+    let is_shown = !text.chars().any(char::is_control);
+    let asked = || if is_shown { text.to_owned() } else { target.url.to_string() };
     if !text.contains('@') {
-        return Ok((text.to_owned(), target, None));
+        return Ok((asked(), target, None));
     }
     // The parser's own view: an authority can be written in more ways than one would think.
     let Ok(url) = url::Url::parse(text) else { return Ok((shown(text), target, None)) };
     if url.username().is_empty() && url.password().is_none() {
-        return Ok((text.to_owned(), target, None));
+        return Ok((asked(), target, None));
     }
     let auth = Auth::basic(&decoded(url.username()), &decoded(url.password().unwrap_or_default()));
     let asked = without_userinfo(text)
+        .filter(|_| is_shown)
         .filter(|bare| CanonicalUrl::parse(bare).is_ok_and(|bare| bare == target.url))
         .unwrap_or_else(|| target.url.to_string());
     Ok((asked, target, Some(auth)))
@@ -198,12 +201,14 @@ fn without_userinfo(text: &str) -> Option<String> {
     Some(format!("{}{}", &text[..start], &text[start + at + 1..]))
 }
 
-/// What of a text that is no URL may be shown: not what may have been meant as a password.
+/// What of a text that is no URL may be shown: not what may have been meant as a password, and nothing that moves
+/// a cursor.
 pub(crate) fn shown(text: &str) -> String {
     let shown = match text.rsplit_once('@') {
         Some((_, rest)) => format!("…@{rest}"),
         None => text.to_owned(),
     };
+    let shown = shown.replace(char::is_control, "\u{fffd}");
     match shown.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((cut, _)) => format!("{}…", &shown[..cut]),
         None => shown,
@@ -245,6 +250,8 @@ mod tests {
             ("http://a.test/u:p@b", "http://a.test/u:p@b", None),
             ("http://u:p@x@a.test/", "http://a.test/", Some(("u", "p@x"))),
             ("http:u:p@a.test/x", "http://a.test/x", Some(("u", "p"))),
+            ("http://a.test/\u{1b}[2J@", "http://a.test/%1B[2J@", None),
+            ("http://u:p@a.test/\ty", "http://a.test/y", Some(("u", "p"))),
             ("http:\\\\u:p@a.test/x", "http://a.test/x", Some(("u", "p"))),
         ] {
             let call = Call::get(text).unwrap();
@@ -260,6 +267,7 @@ mod tests {
             ("example.com/x", "\"example.com/x\" is no URL: http:// or https:// is missing"),
             ("ftp://a/", "\"ftp://a/\" is no URL that can be asked: scheme \"ftp\" is not http or https"),
             ("http://u:p/w@host:x/", "\"…@host:x/\" is no URL that can be asked: invalid port number"),
+            ("\u{1b}[2J", "\"\u{fffd}[2J\" is no URL: http:// or https:// is missing"),
             ("http://", "\"http://\" is no URL that can be asked: empty host"),
         ] {
             assert_eq!(Call::get(text).unwrap_err().to_string(), want);

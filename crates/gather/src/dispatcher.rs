@@ -192,17 +192,21 @@ impl Dispatcher {
     fn take_note(&mut self, Note { worker, at, what }: Note) {
         self.out -= 1;
         self.staff.home(worker);
-        if let What::Back { errand, wait, rest } = what {
-            let (n, to) = (errand.n, errand.target.url.clone());
-            let now = Instant::now();
-            let until = now.checked_add(wait).unwrap_or(now + FAR);
-            if rest {
-                self.roster.rest(at.origin(), until);
-                self.roster.put(n, to.origin(), errand);
-            } else if wait.is_zero() {
-                self.roster.put(n, to.origin(), errand);
-            } else {
-                self.roster.wait(n, to.origin(), errand, until);
+        let now = Instant::now();
+        let after = |wait| now.checked_add(wait).unwrap_or(now + FAR);
+        match what {
+            What::Done { rest: None } => {}
+            What::Done { rest: Some(rest) } => self.roster.rest(at.origin(), after(rest)),
+            What::Back { errand, wait, rest } => {
+                let (n, to) = (errand.n, errand.target.url.clone());
+                if rest {
+                    self.roster.rest(at.origin(), after(wait));
+                }
+                if rest || wait.is_zero() {
+                    self.roster.put(n, to.origin(), errand);
+                } else {
+                    self.roster.wait(n, to.origin(), errand, after(wait));
+                }
             }
         }
         self.roster.home(at.origin());

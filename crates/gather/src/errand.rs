@@ -170,12 +170,12 @@ impl Errand {
         format!("{method} {}\n{query}\n{}", target.url, cookies.unwrap_or_default())
     }
 
-    /// The answer's beginning: what is known of the call. Takes what the errand has gathered.
+    /// The answer's beginning: what is known of the call. Takes the hops and pages that were gathered.
     pub(crate) fn answer(&mut self, fetched_at: SystemTime) -> Answer {
         let has_moved = self.target.url != self.call.target.url;
         Answer {
             n: self.n,
-            url: take(&mut self.call.asked),
+            url: self.call.asked.clone(),
             final_url: has_moved.then(|| self.target.url.clone()),
             attempts: self.attempts,
             spent: self.spent,

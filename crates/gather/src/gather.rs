@@ -125,7 +125,7 @@ impl Gather {
     }
 
     /// What is asked again, and when: two seconds after the first time, six after the second, or when the server
-    /// says. An origin that answers 429 or 503 rests as a whole.
+    /// says. An origin that answers 429 or 503 rests as a whole, for all that is still to be asked of it.
     #[must_use]
     pub fn retry_table(mut self, table: RetryTable) -> Self {
         self.rules.retry_table = table;

@@ -31,8 +31,19 @@ pub(crate) enum Next {
     },
     /// On to where the redirect leads; the errand knows.
     Hop,
-    /// This is it. A redirect that is one says why it was not followed.
-    Answer(Option<String>),
+    /// This is it.
+    Answer {
+        /// Why a redirect was not followed.
+        detail: Option<String>,
+        /// How long the server wants to be asked nothing.
+        rest: Option<Duration>,
+    },
+}
+
+impl Next {
+    fn answer(detail: Option<String>) -> Self {
+        Next::Answer { detail, rest: None }
+    }
 }
 
 /// After a response.
@@ -47,22 +58,25 @@ pub(crate) fn of_page(rules: &Rules, errand: &mut Errand, page: &Page) -> Next {
     {
         return again;
     }
+    if let Some(rest) = rest(rules, &settled) {
+        return Next::Answer { detail: None, rest: Some(rest) };
+    }
     if rules.redirects == 0 {
-        return Next::Answer(None);
+        return Next::answer(None);
     }
     let location = page.head.field("location");
     match redirect::verdict(page.status, location, &errand.target, &errand.method, errand.has_body()) {
-        Verdict::None => Next::Answer(None),
-        Verdict::Stay(why) => Next::Answer(Some(why)),
+        Verdict::None => Next::answer(None),
+        Verdict::Stay(why) => Next::answer(Some(why)),
         Verdict::Follow(_) if errand.redirects() >= rules.redirects => {
-            Next::Answer(Some(format!("redirected more than {} times", rules.redirects)))
+            Next::answer(Some(format!("redirected more than {} times", rules.redirects)))
         }
         Verdict::Follow(step) => {
             let to = step.target.url.clone();
             if errand.follow(step, page) {
                 Next::Hop
             } else {
-                Next::Answer(Some(format!("redirected in a circle: {to} was asked already")))
+                Next::answer(Some(format!("redirected in a circle: {to} was asked already")))
             }
         }
     }
@@ -72,7 +86,7 @@ pub(crate) fn of_page(rules: &Rules, errand: &mut Errand, page: &Page) -> Next {
 pub(crate) fn of_failure(rules: &Rules, errand: &Errand, failure: &Failure) -> Next {
     let may_repeat = errand.method.is_idempotent() || never_left(failure);
     let settled = may_repeat.then(|| Settled::Failure(failure.clone()));
-    settled.and_then(|settled| again(rules, errand, &settled)).unwrap_or(Next::Answer(None))
+    settled.and_then(|settled| again(rules, errand, &settled)).unwrap_or(Next::answer(None))
 }
 
 fn again(rules: &Rules, errand: &Errand, settled: &Settled) -> Option<Next> {
@@ -83,6 +97,15 @@ fn again(rules: &Rules, errand: &Errand, settled: &Settled) -> Option<Next> {
     match rules.retry_table.decide(settled, attempt) {
         Retry::Again { wait, rest } => Some(Next::Again { wait, rest }),
         Retry::Final => None,
+    }
+}
+
+/// The rest that a server asked for in so many words. It holds for the others, also where this call is over.
+fn rest(rules: &Rules, settled: &Settled) -> Option<Duration> {
+    let Settled::Page { retry_after: Some(_), .. } = settled else { return None };
+    match rules.retry_table.decide(settled, 1) {
+        Retry::Again { wait, rest: true } => Some(wait),
+        _ => None,
     }
 }
 

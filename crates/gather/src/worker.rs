@@ -63,7 +63,10 @@ pub(crate) struct Note {
 /// What of an errand.
 pub(crate) enum What {
     /// It was answered.
-    Done,
+    Done {
+        /// The server wants to be asked nothing for so long.
+        rest: Option<Duration>,
+    },
     /// It has more to ask.
     Back {
         errand: Box<Errand>,
@@ -142,14 +145,14 @@ impl Bench {
     async fn run(self: Rc<Self>, mut errand: Box<Errand>) {
         let at = errand.target.url.clone();
         let over = match AssertUnwindSafe(self.ask(&mut errand)).catch_unwind().await {
-            Ok(Over::Answered(answer)) => {
+            Ok(Over::Answered { answer, rest }) => {
                 self.answer(*answer);
-                What::Done
+                What::Done { rest }
             }
             Ok(Over::Back { wait, rest }) => What::Back { errand, wait, rest },
             Err(panic) => {
                 self.answer(verdict::panicked(&mut errand, words(&*panic)));
-                What::Done
+                What::Done { rest: None }
             }
         };
         // The dispatcher is gone only when everything ends.
@@ -173,12 +176,12 @@ impl Bench {
                         }
                         Over::Back { wait: Duration::ZERO, rest: false }
                     }
-                    Next::Answer(detail) => {
+                    Next::Answer { detail, rest } => {
                         if rules.keep_pages {
                             errand.keep(request.url.clone(), page.clone(), fetched_at);
                         }
                         let begun = errand.answer(fetched_at);
-                        Over::answered(self.settle(begun, page, detail).await)
+                        Over::Answered { answer: Box::new(self.settle(begun, page, detail).await), rest }
                     }
                 }
             }
@@ -188,7 +191,10 @@ impl Bench {
                 }
                 match verdict::of_failure(rules, errand, &failure) {
                     Next::Again { wait, rest } => Over::again(errand, wait, rest),
-                    _ => Over::answered(verdict::failed(errand.answer(fetched_at), failure)),
+                    _ => {
+                        let answer = Box::new(verdict::failed(errand.answer(fetched_at), failure));
+                        Over::Answered { answer, rest: None }
+                    }
                 }
             }
         }
@@ -242,15 +248,11 @@ pub(crate) fn send(board: &Board, answers: &mpsc::UnboundedSender<Answer>, answe
 
 /// What one request led to.
 enum Over {
-    Answered(Box<Answer>),
+    Answered { answer: Box<Answer>, rest: Option<Duration> },
     Back { wait: Duration, rest: bool },
 }
 
 impl Over {
-    fn answered(answer: Answer) -> Self {
-        Over::Answered(Box::new(answer))
-    }
-
     fn again(errand: &mut Errand, wait: Duration, rest: bool) -> Self {
         errand.attempts += 1;
         Over::Back { wait, rest }

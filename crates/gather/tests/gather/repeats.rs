@@ -69,6 +69,17 @@ fn an_origin_that_asks_for_rest_rests() {
     assert!(seen[1].at - seen[0].at >= Duration::from_secs(1));
 }
 
+#[test]
+fn also_where_the_call_itself_is_over() {
+    let server = in_turn(&[&reply("503 Busy", "Retry-After: 1\r\n", "")]);
+    let urls = [server.url("/1"), server.url("/2")];
+    let gather = gather(urls).per_host(1).retries(0).in_order(true);
+    let told: Vec<String> = gather.start().unwrap().map(|answer| told(&answer)).collect();
+    assert_eq!(told, ["503 ", "200 "]);
+    let seen = server.seen();
+    assert!(seen[1].at - seen[0].at >= Duration::from_secs(1));
+}
+
 /// A wait past all measure panics in the arithmetic of the table.
 #[test]
 fn a_panic_is_one_answer() {
