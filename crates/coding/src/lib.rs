@@ -27,12 +27,10 @@
 //! # Memory
 //!
 //! Besides the coded body and the decoded bytes, of which there are at most [`Bounds::decoded_bytes`], a decoder
-//! holds 50 KB (gzip, deflate), a window of at most 8 MiB (zstd; none where the frame tells its size), or tables
-//! of at most 4 MB (br). Brotli's window is what is returned, without a copy, as long as the body fits into it;
-//! a larger body has one of at most 8 MiB besides, 16 MiB where the stream asks for brotli's widest *and*
-//! `decoded_bytes` is past 16 MiB or under 8. A window is laid out only as far as blocks are announced for it,
-//! but the announcement is the server's. With more than one layer, the result of one and that of the next are held
-//! together.
+//! holds some 50 KB (gzip, deflate), a window of at most 8 MiB (zstd), or a window and tables of at most 4 MiB
+//! (br). Brotli's window is what is returned, without a copy, as long as the body fits into it. A larger body has
+//! a window of at most 8 MiB beside it; 16 MiB, where the stream asks for brotli's widest, and `decoded_bytes` is
+//! more than 16 MiB or less than 8. With more than one layer, the results of two are held together.
 
 mod brotli;
 mod error;

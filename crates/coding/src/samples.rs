@@ -81,7 +81,7 @@ pub(crate) fn page(len: usize) -> Vec<u8> {
     let mut page = Vec::with_capacity(len + 200);
     for number in noise(len) {
         let _ =
-            write!(page, "<li><a href=\"/entry/{number}.html\">Entry {}</a>, of the chapter\n", number % 7);
+            writeln!(page, "<li><a href=\"/entry/{number}.html\">Entry {}</a>, of the chapter", number % 7);
         if page.len() >= len {
             break;
         }

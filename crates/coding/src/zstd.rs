@@ -44,8 +44,11 @@ pub(crate) fn zstd(body: &[u8], limit: usize) -> Result<Undone, CodingError> {
                     // Behind a frame that could be decoded, it is damage like any other.
                     Err(_) => return Ok(out.end(Some(Cut::Damaged))),
                 }
+                let begun_at = out.bytes.len();
                 match decode_frame(decoder.get_or_insert_with(new_decoder), rest, &mut out) {
-                    Ok(read) => &rest[read..],
+                    // The decoder lets a last block pass that is empty and should not be.
+                    Ok(read) if frame.is_as_long_as_said(out.bytes.len() - begun_at) => &rest[read..],
+                    Ok(_) => return Ok(out.end(Some(Cut::Damaged))),
                     Err(cut) => return Ok(out.end(Some(cut))),
                 }
             }
@@ -133,6 +136,10 @@ impl Header {
             return Err(CodingError::Dictionary(self.dictionary));
         }
         Ok(())
+    }
+
+    fn is_as_long_as_said(&self, decoded: usize) -> bool {
+        self.content_bytes.is_none_or(|said| said == decoded as u64)
     }
 }
 
@@ -302,6 +309,11 @@ mod tests {
         let sound = 6 + 3 * (128 << 10);
         assert_eq!(part.cut, Some(Cut::Damaged));
         assert!((sound - SALVAGE_STEP_BYTES..=sound).contains(&part.bytes.len()), "{}", part.bytes.len());
+        let mut short = zst(b"");
+        short[5] = 2;
+        for limit in [0, 1, LIMIT] {
+            check(zstd(&short, limit), Ok((b"", Some(Cut::Damaged))), "less than it said");
+        }
         let lost = [zst(b"before"), b"\x28\xb5\x2f\xfd\x08".to_vec(), vec![0; 20]].concat();
         check(zstd(&lost, LIMIT), Ok((b"before", Some(Cut::Damaged))), "a reserved bit");
     }
