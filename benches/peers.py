@@ -1,4 +1,4 @@
-"""What people try first, asked the same: peers.py loop|threads|session|each URL CALLS
+"""What people try first, asked the same: peers.py loop|threads|session|each|json URL|@FILE CALLS
 
 Prints the seconds it took, and how many calls had an answer. `{n}` in the URL is the call's number.
 """
@@ -80,13 +80,34 @@ def waves(url):
     return asyncio.run(run())
 
 
+def json(urls):
+    """One session, 32 calls at a time, each answer read as JSON; redirects are followed."""
+    import aiohttp
+
+    async def run():
+        connector = aiohttp.TCPConnector(limit=32)
+        async with aiohttp.ClientSession(connector=connector) as client:
+
+            async def ask(url):
+                async with client.get(url) as answer:
+                    return await answer.json(content_type=None) is not None
+
+            return await asyncio.gather(*map(ask, urls), return_exceptions=True)
+
+    return sum(answer is True for answer in asyncio.run(run()))
+
+
 def main():
     what, url, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
     begun = time.monotonic()
     if what == "waves":
         answered = waves(url)
     else:
-        answered = globals()[what]([url.replace("{n}", str(n)) for n in range(calls)])
+        if url.startswith("@"):
+            urls = open(url[1:]).read().split()[:calls]
+        else:
+            urls = [url.replace("{n}", str(n)) for n in range(1, calls + 1)]
+        answered = globals()[what](urls)
     print(f"{what:8} {calls} calls: {time.monotonic() - begun:.2f} s, {answered} answered")
 
 
