@@ -19,6 +19,9 @@ use tokio::{
     sync::{Barrier, Semaphore},
 };
 
+/// Turns of the server's runtime, in which it looks at its sockets some times.
+const LET_IN: usize = 1000;
+
 /// One request, as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -142,6 +145,10 @@ async fn serve(mut socket: TcpStream, book: Arc<Book>, answer: Arc<dyn Fn(&Seen)
             Reply::Now(text) => text,
             Reply::Together(barrier, text) => {
                 barrier.wait().await;
+                // Whoever else is on the way is let in.
+                for _ in 0..LET_IN {
+                    tokio::task::yield_now().await;
+                }
                 text
             }
             Reply::For(permits, text) => {
