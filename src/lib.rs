@@ -1,6 +1,6 @@
 //! dragline: a crawler that never lets go of the thread.
 //!
-//! This is the facade: build a crawl, run it, ask its store. The crates below it can be used on their own;
+//! This is the facade: build a crawl, run it, ask its store; or gather the answers of many slow calls at once. The crates below it can be used on their own;
 //! nothing of actix, awc or sled stands in a signature here.
 //!
 //! ```no_run
@@ -16,6 +16,10 @@
 //!
 //! for record in dragline::open("example-data")?.pages().mime("text/html").records()? {
 //!     println!("{}", record?.url);
+//! }
+//! let urls = (1..=50).map(|page| format!("https://api.example/items?page={page}"));
+//! for answer in dragline::Gather::new(urls).expect("json,2xx".parse()?).start()? {
+//!     println!("{}: {}", answer.url, answer.json()?["total"]);
 //! }
 //! # Ok(())
 //! # }
@@ -45,6 +49,9 @@ pub use dragline_storage as storage;
 
 /// Many questions at once: what goes with [`Gather`].
 pub use dragline_gather as gather;
+
+/// One request: settings, limits, proxies, credentials.
+pub use dragline_fetch as fetch;
 
 /// The nouns of a crawl.
 pub use dragline_model as model;
