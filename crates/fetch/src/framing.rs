@@ -163,10 +163,24 @@ pub(crate) fn parse_head(raw: &[u8], is_head: bool) -> Result<Head, Malformed> {
         (Some(false), _) | (None, None | Some(NO_LENGTH)) => Framing::Close,
         (None, Some(length)) => Framing::Length(length),
     };
-    // Both a length and a coding is how requests are smuggled (RFC 9112 §6.1): read it, then close.
-    let doubtful = coding.is_some() && length.is_some();
+    // Both a length and a coding is how requests are smuggled (RFC 9112 §6.1), and whoever writes lines that
+    // others would read otherwise may have meant that: read it, then close.
+    let doubtful = (coding.is_some() && length.is_some()) || is_odd(raw);
     let persistent = if version == Version::OneOne { !close } else { keep_alive && !close };
     Ok(Head::Final { status, framing, keep: persistent && !doubtful && framing != Framing::Close })
+}
+
+/// True where a line is read here that another reader might take for something else: one that ends with a bare line
+/// feed (RFC 9112 §2.2), is folded (§5.2), or has a blank before its colon (§5.1).
+fn is_odd(raw: &[u8]) -> bool {
+    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let mut start = 0;
+    memchr::memchr_iter(b'\n', raw).any(|end| {
+        let line = &raw[start..end];
+        start = end + 1;
+        let colon = memchr::memchr(b':', line).unwrap_or_default();
+        !line.ends_with(b"\r") || blank(line.first()) || blank(line[..colon].last())
+    })
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -255,7 +269,7 @@ mod tests {
         use Framing::{Chunked, Close, Length};
         for (raw, want) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", last(200, Length(5), true)),
-            ("HTTP/1.1 200 OK\nContent-Length: 5\n\n", last(200, Length(5), true)),
+            ("HTTP/1.1 200 OK\nContent-Length: 5\n\n", last(200, Length(5), false)),
             ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", last(200, Length(0), true)),
             ("http/1.1  404   Not Found\r\ncontent-length:7\r\n\r\n", last(404, Length(7), true)),
             ("HTTP/1.1 999 Denied\r\nContent-Length: 2\r\n\r\n", last(999, Length(2), true)),
@@ -283,10 +297,10 @@ mod tests {
             ),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n", last(200, Length(2), true)),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n", last(200, Length(2), true)),
-            ("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n", last(200, Length(2), true)),
+            ("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n", last(200, Length(2), false)),
             (
                 "HTTP/1.1 200 OK\r\nX: a\r\n Content-Length: 9\r\nContent-Length:\r\n\t2\r\n\r\n",
-                last(200, Length(2), true),
+                last(200, Length(2), false),
             ),
             ("HTTP/1.1 200 OK\r\nno field\r\nContent-Length: 2\r\n\r\n", Err(Malformed::Field)),
             ("HTTP/1.1 200 OK\r\nX: \0\r\nContent-Length: 2\r\n\r\n", Err(Malformed::Nul)),
