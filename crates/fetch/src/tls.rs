@@ -7,8 +7,8 @@
 use std::{io, path::Path, sync::Arc};
 
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
+    RootCertStore, SignatureScheme,
     client::{
         Resumption,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -137,6 +137,10 @@ fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
 pub(crate) fn reason(error: &io::Error, host: &str) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(why)) => certificate_reason(why, host),
+        // Only certificates come to that size.
+        Some(Error::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge,
+        )) => format!("{host} sends more than 64 KiB of certificates"),
         Some(Error::InvalidMessage(_)) => format!("{host} does not speak TLS on this port"),
         Some(Error::AlertReceived(AlertDescription::ProtocolVersion) | Error::PeerIncompatible(_)) => {
             format!("{host} speaks no version or cipher of TLS that is safe (1.2 or 1.3 is wanted)")
