@@ -10,6 +10,9 @@ use dragline_model::{FailureKind, Settled};
 /// Longest rest that a `Retry-After` can ask for: a day. A server that means longer means "not in this crawl".
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// Longest wait of the table's own.
+const BACK_OFF_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// What to do with a URL after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -50,6 +53,47 @@ impl Default for RetryTable {
 impl RetryTable {
     /// Decides on the outcome of attempt number `attempt` (1 for the first).
     pub fn decide(&self, settled: &Settled, attempt: u8) -> Retry {
+        let row = Row::of(settled);
+        self.decide_by(&row, settled, attempt, row.attempts)
+    }
+
+    /// The same with so many attempts in all, in place of the table's number, for what the table repeats at all.
+    pub fn decide_within(&self, settled: &Settled, attempt: u8, attempts: u8) -> Retry {
+        let row = Row::of(settled);
+        self.decide_by(&row, settled, attempt, if row.attempts > 1 { attempts } else { 1 })
+    }
+
+    fn decide_by(&self, row: &Row, settled: &Settled, attempt: u8, attempts: u8) -> Retry {
+        if attempt >= attempts {
+            return Retry::Final;
+        }
+        let growth = if row.grows { 3u32.pow(u32::from(attempt.saturating_sub(1)).min(8)) } else { 1 };
+        let backed_off = self.base.saturating_mul(row.units).saturating_mul(growth).min(BACK_OFF_MAX);
+        let wait = match settled {
+            Settled::Page { retry_after: Some(text), .. } => retry_after(text)
+                .map_or(backed_off, |asked| asked.min(RETRY_AFTER_MAX).max(self.base.min(BACK_OFF_MAX))),
+            _ => backed_off,
+        };
+        Retry::Again { wait, rest: row.rest }
+    }
+
+    /// True where the table gives no further attempt.
+    pub fn is_final(&self, settled: &Settled, attempt: u8) -> bool {
+        self.decide(settled, attempt) == Retry::Final
+    }
+}
+
+/// What the table has on one outcome.
+struct Row {
+    attempts: u8,
+    /// The first wait, in units of the base.
+    units: u32,
+    grows: bool,
+    rest: bool,
+}
+
+impl Row {
+    fn of(settled: &Settled) -> Self {
         let (attempts, units, rest) = match settled {
             Settled::Page { status: 429 | 503, .. } => (4, 5, true),
             Settled::Page { status: 408 | 500 | 502 | 504, .. } => (3, 1, false),
@@ -62,29 +106,13 @@ impl RetryTable {
                 | FailureKind::HeadTimeout
                 | FailureKind::BodyTimeout
                 | FailureKind::Truncated => (3, 1, false),
-                FailureKind::Resources => (30, 1, false),
+                // Ours: it passes as soon as something else ends.
+                FailureKind::Resources => return Self { attempts: 30, units: 1, grows: false, rest: false },
                 FailureKind::Malformed | FailureKind::Panicked => (2, 1, false),
                 FailureKind::Tls | FailureKind::Refused | FailureKind::Unexpected => (1, 0, false),
             },
         };
-        if attempt >= attempts {
-            return Retry::Final;
-        }
-        let ours = matches!(settled, Settled::Failure(failure) if failure.kind == FailureKind::Resources);
-        let growth = if ours { 1 } else { 3u32.pow(u32::from(attempt.saturating_sub(1)).min(8)) };
-        let backed_off = self.base * units * growth;
-        let wait = match settled {
-            Settled::Page { retry_after: Some(text), .. } => {
-                retry_after(text).map_or(backed_off, |asked| asked.clamp(self.base, RETRY_AFTER_MAX))
-            }
-            _ => backed_off,
-        };
-        Retry::Again { wait, rest }
-    }
-
-    /// True where the table gives no further attempt.
-    pub fn is_final(&self, settled: &Settled, attempt: u8) -> bool {
-        self.decide(settled, attempt) == Retry::Final
+        Self { attempts, units, grows: true, rest }
     }
 }
 
@@ -101,6 +129,24 @@ mod tests {
 
     fn page(status: u16, retry_after: Option<&str>) -> Settled {
         Settled::Page { status, bytes: 0, retry_after: retry_after.map(str::to_owned) }
+    }
+
+    #[test]
+    fn attempts_can_be_named() {
+        let table = RetryTable { base: Duration::from_secs(1) };
+        assert_eq!(table.decide_within(&page(500, None), 3, 3), Retry::Final);
+        let ninth = Duration::from_secs(3u64.pow(8));
+        assert_eq!(table.decide_within(&page(500, None), 9, 10), Retry::Again { wait: ninth, rest: false });
+        assert_eq!(table.decide_within(&page(404, None), 1, 10), Retry::Final, "not repeated at all");
+    }
+
+    #[test]
+    fn waits_have_an_end() {
+        let table = RetryTable { base: Duration::MAX };
+        for settled in [page(503, None), page(503, Some("1")), page(500, None)] {
+            let Retry::Again { wait, .. } = table.decide(&settled, 1) else { panic!("it is repeated") };
+            assert_eq!(wait, BACK_OFF_MAX);
+        }
     }
 
     #[test]

@@ -225,6 +225,8 @@ impl Gather {
         let shared = match self.wire {
             Wire::Shared(shared) => shared,
             Wire::Settings(settings) => {
+                // A connection is a file, and the customary limit on them is low.
+                dragline_fetch::raise_open_files();
                 let mut settings = *settings;
                 let limits = &mut settings.limits;
                 // What is out at once comes back at once, and is kept for those who come next.

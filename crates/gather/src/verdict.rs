@@ -90,11 +90,9 @@ pub(crate) fn of_failure(rules: &Rules, errand: &Errand, failure: &Failure) -> N
 }
 
 fn again(rules: &Rules, errand: &Errand, settled: &Settled) -> Option<Next> {
-    if errand.attempts > rules.retries {
-        return None;
-    }
     let attempt = u8::try_from(errand.attempts).unwrap_or(u8::MAX);
-    match rules.retry_table.decide(settled, attempt) {
+    let attempts = u8::try_from(rules.retries.saturating_add(1)).unwrap_or(u8::MAX);
+    match rules.retry_table.decide_within(settled, attempt, attempts) {
         Retry::Again { wait, rest } => Some(Next::Again { wait, rest }),
         Retry::Final => None,
     }
