@@ -44,8 +44,10 @@ fn main() -> Result<(), Error> {
     let (drips, seconds, latency, rounds) = (number(0, 1_000)?, number(1, 5)?, number(2, 20)?, number(3, 3)?);
     raise_open_files();
     for _ in 0..rounds {
-        let without = rate(0, seconds, latency)?;
-        let with = rate(drips, seconds, latency)?;
+        // The same room in both: it is also how many answers may wait to be taken.
+        let room = drips as usize + LIVE as usize * PER_HOST;
+        let without = rate(0, room, seconds, latency)?;
+        let with = rate(drips, room, seconds, latency)?;
         println!(
             "{LIVE} hosts that answer in {latency} ms: {without:.0} answers/s, beside {drips} that drip {with:.0}/s: {:.1} %",
             100.0 * with / without
@@ -54,20 +56,20 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Answers a second of those that live.
-fn rate(drips: u64, seconds: u64, latency: u64) -> Result<f64, Error> {
+/// Answers a second of those that live. On one thread, for more calls would have more of them.
+fn rate(drips: u64, room: usize, seconds: u64, latency: u64) -> Result<f64, Error> {
     let server = Server::start(latency)?;
     let settings =
         Settings { overrides: vec![format!("*.test={}", server.address).parse()?], ..Settings::default() };
     let calls = (0..drips)
         .map(|n| format!("http://drip{n}.test/drip"))
         .chain((0..).map(|n: u64| format!("http://live{}.test/{n}", n % LIVE)));
-    let concurrency = drips as usize + LIVE as usize * PER_HOST;
     let mut answers = Gather::new(calls)
         .settings(settings)
-        .concurrency(concurrency)
+        .concurrency(room)
         .per_host(PER_HOST)
         .retries(0)
+        .threads(1)
         .start()?;
     let started = Instant::now();
     let mut counted = 0_u64;
