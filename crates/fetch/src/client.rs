@@ -165,7 +165,7 @@ impl Client {
         take_cookies(request, &head);
         let (peer, tls) = (Some(conn.peer), conn.tls);
         let origin = exchange.place();
-        if keep && truncated.is_none() && self.wire.habits.may_reuse(origin, true) {
+        if keep && !request.fresh && truncated.is_none() && self.wire.habits.may_reuse(origin, true) {
             conn.served += 1;
             self.wire.idle.park(origin, conn);
         }

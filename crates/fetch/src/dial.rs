@@ -204,8 +204,14 @@ async fn open(
     let permit = permit(wire, until(limit, exchange)).await?;
 
     let started = Instant::now();
-    let another = || Arc::clone(&shared.permits).try_acquire_owned().ok();
-    let connected = race(&mut targets, permit, another, TcpStream::connect, until(limit, exchange)).await;
+    let deadline = until(limit, exchange);
+    let connected = match targets.only() {
+        Some(address) => connect_to(address, permit, deadline).await,
+        None => {
+            let another = || Arc::clone(&shared.permits).try_acquire_owned().ok();
+            race(&mut targets, permit, another, TcpStream::connect, deadline).await
+        }
+    };
     exchange.time(|t| t.connect = Some(started.elapsed()));
     match connected {
         Ok(Won { connection: tcp, address: peer, permit }) => {
@@ -214,6 +220,19 @@ async fn open(
             Ok((Opened { tcp, peer, permit, forward: None }, started))
         }
         Err(lost) => Err(unconnected(&lost, limit)),
+    }
+}
+
+/// A race of one.
+async fn connect_to(
+    address: SocketAddr,
+    permit: OwnedSemaphorePermit,
+    deadline: Instant,
+) -> Result<Won<TcpStream, OwnedSemaphorePermit>, Vec<Lost>> {
+    match timeout_at(deadline, TcpStream::connect(address)).await {
+        Ok(Ok(connection)) => Ok(Won { connection, address, permit }),
+        Ok(Err(error)) => Err(vec![(address, Some(error))]),
+        Err(_) => Err(vec![(address, None)]),
     }
 }
 

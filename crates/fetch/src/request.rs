@@ -31,7 +31,7 @@ pub struct Request {
     pub body: Bytes,
     /// The jar whose cookies go along, and that takes those of the answer in.
     pub cookies: Option<Jar>,
-    /// Only a new connection will do.
+    /// Only a new connection will do, and it is not kept either.
     pub fresh: bool,
     /// For the whole exchange, in place of [`crate::Limits::total`].
     pub total: Option<Duration>,
@@ -211,6 +211,10 @@ impl Fields {
         bytes.extend_from_slice(b" HTTP/1.1\r\n");
         let mut fields = Self { bytes, recorded: None };
         fields.put("Host", request.url.authority());
+        if request.fresh {
+            // Nobody will ask again on a connection that was made for this request alone.
+            fields.put("Connection", "close");
+        }
         fields
     }
 

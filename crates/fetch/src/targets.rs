@@ -86,6 +86,13 @@ impl<'a> Targets<'a> {
         }
     }
 
+    /// The only address there is and will be: there is nothing to race for.
+    pub(crate) fn only(&self) -> Option<SocketAddr> {
+        let [v6, v4] = &self.ready;
+        let first = v6.front().or(v4.front()).copied();
+        first.filter(|_| self.awaited.is_empty() && v6.len() + v4.len() == 1)
+    }
+
     /// Waits until connecting may begin: IPv6 addresses are there, or all answers are, or IPv4 addresses are and
     /// have waited for the others.
     pub(crate) async fn begin(&mut self) {

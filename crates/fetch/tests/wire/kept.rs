@@ -119,7 +119,8 @@ fn a_fresh_request_uses_no_kept_connection() {
         request.fresh = true;
         for connections in 1..=3 {
             client.fetch(&request).await.unwrap();
-            assert_eq!(server.connections(), connections);
+            assert_eq!((server.connections(), client.idle()), (connections, 0));
+            assert!(server.heads().last().unwrap().contains("Connection: close\r\n"));
         }
     });
 }
