@@ -90,6 +90,11 @@ impl Body {
         }
     }
 
+    /// True where its framing could be read in more ways than one.
+    pub(crate) fn is_odd(&self) -> bool {
+        matches!(&self.rest, Rest::Chunks(chunked) if chunked.is_odd())
+    }
+
     /// True where the connection's end is the body's.
     pub(crate) fn ends_with_connection(&self) -> bool {
         matches!(self.rest, Rest::Close)

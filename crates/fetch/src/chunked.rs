@@ -21,6 +21,10 @@ pub(crate) struct Chunked {
     digits: u8,
     /// Bytes of the present extension, of the line end behind a chunk, or of the trailers.
     line: u32,
+    /// The last byte was a carriage return.
+    returned: bool,
+    /// A line ended with a bare line feed, or had a bare carriage return in it.
+    is_odd: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,7 @@ impl Chunked {
                 self.left -= n as u64;
                 if self.left == 0 {
                     self.state = State::DataEnd;
+                    self.returned = false;
                 }
             } else {
                 self.step(input[at])?;
@@ -59,12 +64,20 @@ impl Chunked {
         Ok(at)
     }
 
+    /// True where a line was read here that another reader might have read otherwise.
+    pub(crate) fn is_odd(&self) -> bool {
+        self.is_odd
+    }
+
     /// True when the last chunk and the trailers have come.
     pub(crate) fn is_over(&self) -> bool {
         self.state == State::Over
     }
 
     fn step(&mut self, byte: u8) -> Result<(), Malformed> {
+        // A carriage return and a line feed stand together or not at all (RFC 9112 §2.2).
+        self.is_odd |= self.returned != (byte == b'\n');
+        self.returned = byte == b'\r';
         match self.state {
             State::Size => match (byte as char).to_digit(16) {
                 Some(digit) if self.digits < SIZE_DIGITS_MAX => {

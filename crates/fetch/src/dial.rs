@@ -41,11 +41,7 @@ pub(crate) async fn dial(wire: &Wire, exchange: &Exchange) -> Result<Conn, Failu
         None => direct(wire, exchange).await,
         Some(chosen) => {
             let proxy = &wire.shared.settings.proxies[chosen];
-            let opened = through(wire, exchange, proxy).await;
-            if opened.as_ref().is_err_and(|failure| failure.kind == FailureKind::Proxy) {
-                wire.proxies.rest(chosen);
-            }
-            opened
+            through(wire, exchange, proxy, || wire.proxies.rest(chosen)).await
         }
     };
     let conn = opened?;
@@ -81,7 +77,13 @@ async fn direct(wire: &Wire, exchange: &Exchange) -> Result<Opened, Failure> {
     Ok(opened)
 }
 
-async fn through(wire: &Wire, exchange: &Exchange, proxy: &Proxy) -> Result<Opened, Failure> {
+/// `is_bad` is called where the proxy is no good for anybody, and not where it only does not go there.
+async fn through(
+    wire: &Wire,
+    exchange: &Exchange,
+    proxy: &Proxy,
+    is_bad: impl Fn(),
+) -> Result<Opened, Failure> {
     let shared = &wire.shared;
     let (name, port) = (bare(exchange.url.host()), exchange.url.port());
     // An address is judged here, for it is the same address to the proxy. A name is the proxy's to resolve.
@@ -105,10 +107,11 @@ async fn through(wire: &Wire, exchange: &Exchange, proxy: &Proxy) -> Result<Open
     let gate = proxy.to_string();
     let unreachable = |failure: Failure| match failure.kind {
         FailureKind::Resources => failure,
-        _ => Failure::new(
-            FailureKind::Proxy,
-            format!("the proxy {proxy} cannot be reached: {}", failure.detail),
-        ),
+        _ => {
+            is_bad();
+            let why = format!("the proxy {proxy} cannot be reached: {}", failure.detail);
+            Failure::new(FailureKind::Proxy, why)
+        }
     };
     let (mut opened, started) = open(wire, exchange, &gate, targets).await.map_err(unreachable)?;
     if proxy.forwards() && !exchange.url.is_https() && !is_wish {
@@ -121,7 +124,12 @@ async fn through(wire: &Wire, exchange: &Exchange, proxy: &Proxy) -> Result<Open
         .await
         .unwrap_or_else(|_| Err(Refusal::Proxy(format!("gave no answer within {}", seconds(limit)))));
     exchange.time(|t| t.connect = Some(started.elapsed()));
-    outcome.map_err(|refusal| proxy.failure(refusal, to))?;
+    outcome.map_err(|refusal| {
+        if matches!(refusal, Refusal::Proxy(_)) {
+            is_bad();
+        }
+        proxy.failure(refusal, to)
+    })?;
     Ok(opened)
 }
 
@@ -195,7 +203,7 @@ async fn open(
         return Err(targets.failure());
     }
 
-    let _turn = timeout_at(exchange.deadline, wire.gates.turn(gate)).await.map_err(|_| {
+    let _turn = timeout_at(exchange.deadline.get(), wire.gates.turn(gate)).await.map_err(|_| {
         Failure::new(
             FailureKind::Connect,
             format!("no turn to connect to {gate}: too many connects to it hang"),
@@ -311,7 +319,7 @@ pub(crate) fn is_ours(error: &io::Error) -> bool {
 
 /// The end of a phase: its own limit, or the exchange's.
 pub(crate) fn until(limit: Duration, exchange: &Exchange) -> Instant {
-    (Instant::now() + limit).min(exchange.deadline)
+    (Instant::now() + limit).min(exchange.deadline.get())
 }
 
 /// A duration for a person.

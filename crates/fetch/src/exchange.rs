@@ -41,7 +41,9 @@ pub(crate) struct Exchange {
     /// For the whole, as it was when it began.
     pub(crate) total: Duration,
     /// When the whole must be over.
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Cell<Instant>,
+    /// How long its body waited for a share of our memory.
+    pub(crate) waited: Cell<Duration>,
 
     /// The proxy that was chosen, by its place in the settings, and what connections through it are kept under.
     via: OnceCell<(usize, Box<str>)>,
@@ -90,7 +92,8 @@ impl Exchange {
             repeatable: request.method.is_idempotent(),
             fresh: fresh || request.fresh,
             total,
-            deadline,
+            deadline: Cell::new(deadline),
+            waited: Cell::default(),
             via: OnceCell::new(),
             silence: Cell::default(),
             timings: Cell::default(),

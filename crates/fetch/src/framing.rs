@@ -165,13 +165,15 @@ pub(crate) fn parse_head(raw: &[u8], is_head: bool) -> Result<Head, Malformed> {
     };
     // Both a length and a coding is how requests are smuggled (RFC 9112 §6.1), and whoever writes lines that
     // others would read otherwise may have meant that: read it, then close.
-    let doubtful = (coding.is_some() && length.is_some()) || is_odd(raw);
+    // A coding over HTTP/1.0 is a mistake by itself (the same section).
+    let confused = coding.is_some() && (length.is_some() || version != Version::OneOne);
+    let doubtful = confused || is_odd(raw);
     let persistent = if version == Version::OneOne { !close } else { keep_alive && !close };
     Ok(Head::Final { status, framing, keep: persistent && !doubtful && framing != Framing::Close })
 }
 
 /// True where a line is read here that another reader might take for something else: one that ends with a bare line
-/// feed (RFC 9112 §2.2), is folded (§5.2), or has a blank before its colon (§5.1).
+/// feed (RFC 9112 §2.2) or has a bare carriage return in it, is folded (§5.2), or has a blank before its colon (§5.1).
 fn is_odd(raw: &[u8]) -> bool {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     let mut start = 0;
@@ -179,7 +181,10 @@ fn is_odd(raw: &[u8]) -> bool {
         let line = &raw[start..end];
         start = end + 1;
         let colon = memchr::memchr(b':', line).unwrap_or_default();
-        !line.ends_with(b"\r") || blank(line.first()) || blank(line[..colon].last())
+        !line.ends_with(b"\r")
+            || memchr::memchr(b'\r', line) != Some(line.len() - 1)
+            || blank(line.first())
+            || blank(line[..colon].last())
     })
 }
 

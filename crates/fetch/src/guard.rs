@@ -24,11 +24,13 @@ impl Guard {
 
     /// Lets a public or an allowed address pass; the failure says why not and what would lift the guard.
     pub(crate) fn admit(&self, address: IpAddr) -> Result<(), Failure> {
-        let Some(objection) = objection(address) else { return Ok(()) };
-        // An allowed range means the hosts in it, by whatever address they are reached.
-        if self.allows(address) || self.allows(objection.culprit) {
+        // An allowed range means the hosts in it, by whatever address they are reached; of two hosts in one address
+        // both have to be.
+        let stands = |objection: &Objection| !self.allows(objection.culprit);
+        if self.allows(address) {
             return Ok(());
         }
+        let Some(objection) = objections(address).into_iter().flatten().find(stands) else { return Ok(()) };
         let Objection { culprit, range, what } = objection;
         let leads = if culprit == address { String::new() } else { format!(" leads to {culprit}, which") };
         Err(Failure::new(
@@ -68,12 +70,12 @@ struct Objection {
     what: &'static str,
 }
 
-fn objection(address: IpAddr) -> Option<Objection> {
+fn objections(address: IpAddr) -> [Option<Objection>; 2] {
     match address {
-        IpAddr::V4(v4) => objection_v4(v4),
+        IpAddr::V4(v4) => [objection_v4(v4), None],
         IpAddr::V6(v6) => match packed(v6) {
-            [None, None] => objection_v6(v6),
-            inner => inner.into_iter().flatten().find_map(objection_v4),
+            [None, None] => [objection_v6(v6), None],
+            inner => inner.map(|v4| v4.and_then(objection_v4)),
         },
     }
 }

@@ -26,6 +26,9 @@ const FRESH_FOR: Duration = Duration::from_secs(600);
 /// How long an origin is remembered that nobody asks.
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 
+/// Origins remembered at most. One more forgets those that are not known for anything.
+const ORIGINS_MAX: usize = 16_384;
+
 /// How far the patience with a host can be stretched by alarms that proved false.
 const STRETCH_MAX: u32 = 16;
 
@@ -118,6 +121,12 @@ impl Habits {
         if let Some(habit) = habits.get_mut(origin) {
             habit.last = now;
             return note(habit);
+        }
+        if habits.len() >= ORIGINS_MAX {
+            habits.retain(|_, habit| habit.fresh_until.is_some_and(|until| until > now));
+            if habits.len() >= ORIGINS_MAX {
+                return;
+            }
         }
         let new = Habit {
             slowest: Duration::ZERO,

@@ -81,6 +81,7 @@ mod body;
 mod chunked;
 mod framing;
 mod patience;
+mod receive;
 
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -68,8 +68,10 @@ pub(crate) enum Destination<'a> {
 /// Why a proxy did not take us there.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It is the proxy's own doing; in words that go behind its name.
+    /// The proxy is no good for anybody; in words that go behind its name.
     Proxy(String),
+    /// The proxy is in order and does not take us to this target; in words that go behind its name.
+    NotThere(String),
     /// The proxy tried, and the target could not be reached; in words that go behind "could not".
     Target(String),
 }
@@ -124,7 +126,9 @@ impl Proxy {
     /// A refusal as a failure of the request.
     pub(crate) fn failure(&self, refusal: Refusal, to: Destination<'_>) -> Failure {
         match refusal {
-            Refusal::Proxy(why) => Failure::new(FailureKind::Proxy, format!("the proxy {self} {why}")),
+            Refusal::Proxy(why) | Refusal::NotThere(why) => {
+                Failure::new(FailureKind::Proxy, format!("the proxy {self} {why}"))
+            }
             Refusal::Target(why) => {
                 Failure::new(FailureKind::Connect, format!("the proxy {self} could not reach {to}: {why}"))
             }

@@ -81,7 +81,7 @@ fn refusal((status, reason): (u16, String)) -> Refusal {
         // The gateway's own errors (RFC 9110 §15.6): it did try.
         502..=504 => Refusal::Target(said),
         407 => Refusal::Proxy(format!("{SIGN_IN} ({said})")),
-        _ => Refusal::Proxy(format!("refuses the way ({said})")),
+        _ => Refusal::NotThere(format!("refuses the way ({said})")),
     }
 }
 

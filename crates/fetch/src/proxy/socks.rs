@@ -115,13 +115,13 @@ fn request(to: Destination<'_>) -> Result<Vec<u8>, Refusal> {
 fn refusal(code: u8) -> Refusal {
     match code {
         1 => Refusal::Proxy("failed for reasons of its own (SOCKS 1)".to_owned()),
-        2 => Refusal::Proxy("does not allow it by its rules (SOCKS 2)".to_owned()),
+        2 => Refusal::NotThere("does not allow it by its rules (SOCKS 2)".to_owned()),
         3 => Refusal::Target("network unreachable (SOCKS 3)".to_owned()),
         4 => Refusal::Target("host unreachable (SOCKS 4)".to_owned()),
         5 => Refusal::Target("connection refused (SOCKS 5)".to_owned()),
         6 => Refusal::Target("too many hops (SOCKS 6)".to_owned()),
         7 => Refusal::Proxy("does not know how to connect (SOCKS 7)".to_owned()),
-        8 => Refusal::Proxy("does not know this kind of address (SOCKS 8)".to_owned()),
+        8 => Refusal::NotThere("does not know this kind of address (SOCKS 8)".to_owned()),
         other => Refusal::Proxy(format!("refuses with a code that has no meaning (SOCKS {other})")),
     }
 }
