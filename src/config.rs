@@ -41,7 +41,7 @@ pub struct Config {
     pub name_servers: Vec<String>,
     /// Proxies to go through, in turns: `http://` or `socks5://`, `[USER:PASSWORD@]HOST:PORT`; `@FILE` is a file with
     /// one a line.
-    pub proxy: Vec<String>,
+    pub proxy: Proxies,
     /// PEM certificates trusted besides the public ones.
     pub ca_file: Option<PathBuf>,
     /// Hosts, or `*.NAME`, whose certificates are not checked.
@@ -64,7 +64,7 @@ impl Default for Config {
             allow_net: Vec::new(),
             resolve: Vec::new(),
             name_servers: Vec::new(),
-            proxy: Vec::new(),
+            proxy: Proxies::default(),
             ca_file: None,
             insecure: Vec::new(),
             auth: Vec::new(),
@@ -72,6 +72,51 @@ impl Default for Config {
             gather: GatherConfig::default(),
             fetch: FetchConfig::default(),
         }
+    }
+}
+
+/// Proxies as they are written: one, or a list. They may have passwords in them, which are shown nowhere.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Proxies(pub Vec<String>);
+
+impl From<Vec<String>> for Proxies {
+    fn from(texts: Vec<String>) -> Self {
+        Self(texts)
+    }
+}
+
+impl fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|text| without_userinfo(text))).finish()
+    }
+}
+
+impl Serialize for Proxies {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(|text| without_userinfo(text)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Proxies {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        // By way of a value: an error of serde's own would repeat the text.
+        match serde_json::Value::deserialize(from)? {
+            serde_json::Value::String(one) => Some(Self(vec![one])),
+            serde_json::Value::Array(list) => {
+                let text = |value: serde_json::Value| value.as_str().map(str::to_owned);
+                list.into_iter().map(text).collect::<Option<_>>().map(Self)
+            }
+            _ => None,
+        }
+        .ok_or_else(|| serde::de::Error::custom("a proxy or a list of them is expected, each a text"))
+    }
+}
+
+/// A URL without its user name and password.
+pub(crate) fn without_userinfo(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -180,6 +225,8 @@ pub struct GatherConfig {
     pub concurrency: usize,
     /// Requests begun in a time, as in `10/s`.
     pub rate: Option<String>,
+    /// After this long nothing more is asked or waited for.
+    pub max_time: Option<Span>,
     /// How often a question is asked again.
     pub retries: u32,
     /// Redirects followed one after another.
@@ -194,6 +241,7 @@ impl Default for GatherConfig {
             per_host: 32,
             concurrency: 1024,
             rate: None,
+            max_time: None,
             retries: 2,
             max_redirects: 10,
             retry_wait: Span::from_secs(1),
@@ -286,7 +334,7 @@ impl Config {
                 .iter()
                 .map(|text| parse_name_server(text))
                 .collect::<Result<_, _>>()?,
-            proxies: read_proxies(&self.proxy)?,
+            proxies: read_proxies(&self.proxy.0)?,
             ca_file: self.ca_file.clone(),
             unverified: parse_each("insecure", &self.insecure)?,
             auth: self.auth.iter().map(AuthConfig::read).collect::<Result<_, _>>()?,
@@ -331,6 +379,7 @@ impl Config {
             ("crawl.delay", crawl.delay),
             ("crawl.retry_wait", crawl.retry_wait),
             ("gather.retry_wait", self.gather.retry_wait),
+            ("gather.max_time", self.gather.max_time.unwrap_or(Span::from_secs(0))),
             ("crawl.drain_limit", crawl.drain_limit),
             ("fetch.connect_timeout", fetch.connect_timeout),
             ("fetch.tls_timeout", fetch.tls_timeout),

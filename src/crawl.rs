@@ -21,18 +21,25 @@ use dragline_storage::{Options, Store, StoreError};
 
 use crate::{
     Report,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, without_userinfo},
 };
 
 /// A crawl to be run. The defaults are those of the command line: one request a second to a host, only the
 /// hosts of the seeds, everything kept in `./dragline-data`.
 ///
 /// Running the same crawl on the same store again goes on where it stopped.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Crawl {
     seeds: Vec<String>,
     config: Config,
     auth: Vec<OriginAuth>,
+}
+
+impl fmt::Debug for Crawl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seeds: Vec<String> = self.seeds.iter().map(|seed| without_userinfo(seed)).collect();
+        f.debug_struct("Crawl").field("seeds", &seeds).field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 /// Why a crawl could not begin.
@@ -175,7 +182,8 @@ impl Crawl {
 
     /// Credentials for one origin, the scheme, host and port of a URL; they go nowhere else.
     pub fn auth(mut self, origin: &str, auth: Auth) -> Result<Self, CrawlError> {
-        let url = CanonicalUrl::parse(origin).map_err(|error| CrawlError::Seed(origin.to_owned(), error))?;
+        let url =
+            CanonicalUrl::parse(origin).map_err(|error| CrawlError::Seed(without_userinfo(origin), error))?;
         self.auth.push(OriginAuth::new(&url, auth));
         Ok(self)
     }
@@ -253,7 +261,9 @@ fn parse_seeds(texts: &[String]) -> Result<Vec<CanonicalUrl>, CrawlError> {
     }
     texts
         .iter()
-        .map(|text| CanonicalUrl::parse(text.trim()).map_err(|error| CrawlError::Seed(text.clone(), error)))
+        .map(|text| {
+            CanonicalUrl::parse(text.trim()).map_err(|error| CrawlError::Seed(without_userinfo(text), error))
+        })
         .collect()
 }
 

@@ -1,23 +1,24 @@
 //! What a long-running process owes to its operator: signals.
 //!
-//! Owns SIGINT and SIGTERM. Never decides what they mean: the command says that.
+//! Owns SIGINT, SIGTERM and SIGHUP (the terminal has gone). Never decides what they mean: the command says that.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Calls `act` at each SIGINT or SIGTERM, with 1 for the first, on a thread of its own.
+/// Calls `act` at each SIGINT, SIGTERM or SIGHUP, with 1 for the first, on a thread of its own.
 pub(crate) fn on_interrupt(mut act: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, mut hang_up) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
     };
     let listen = async move {
         for nth in 1.. {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
             act(nth);
         }

@@ -48,15 +48,15 @@ impl AnswerStore {
         let attempt = u8::try_from(answer.attempts).unwrap_or(u8::MAX);
         let fetched_at = answer.fetched_at;
         let pages = std::mem::take(&mut answer.pages);
-        let has_page = !pages.is_empty();
         let mut harvests: Vec<Harvest> = pages
             .into_iter()
             .map(|Kept { url, fetched_at, page }| {
                 self.harvest(url, attempt, fetched_at, Outcome::Page(Box::new(page)))
             })
             .collect();
-        if let Some(failure) = answer.failure.as_ref().filter(|_| !has_page)
-            && let Ok(url) = CanonicalUrl::parse(&answer.url)
+        let asked = || CanonicalUrl::parse(&answer.url).ok();
+        if let Some(failure) = answer.failure.as_ref().filter(|_| answer.status.is_none())
+            && let Some(url) = answer.final_url.clone().or_else(asked)
         {
             let failure = Failure::new(failure.kind, failure.detail.clone());
             harvests.push(self.harvest(url, attempt, fetched_at, Outcome::Failure(failure)));

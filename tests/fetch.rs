@@ -139,6 +139,14 @@ fn bad_usage_is_refused_in_a_line() {
         (&["http://a.test/", "--per-host", "0"], &["gather.per_host"]),
         (&["http://a.test/", "--data-file", "/no/such/file"], &["/no/such/file"]),
         (&["http://a.test/", "--proxy", "ftp://u:secret@p/"], &["proxy"]),
+        (&["http://a.test/", "--set", "proxy=ftp://u:secret@p/"], &["proxy"]),
+        (&["http://a.test/", "--set", "proxy=7"], &["proxy"]),
+        (&["http://a.test/", "--auth", "HTTPS://b.test/x=u:secret"], &["--auth"]),
+        (&["http://a.test/", "-d", "@file"], &["--data-file"]),
+        (&["@/tmp"], &["directory"]),
+        (&["http://a.test/", "--data-file", "/dev/zero"], &["64 MiB"]),
+        (&["http://a.test/", "--cookie-jar", "/dev/zero"], &["--cookie-jar"]),
+        (&["http://a.test/", "--cookie-jar", "/no/such/dir/jar"], &["--cookie-jar"]),
         (&["http://a.test/", "--dns", "nine"], &["name_servers", "nine"]),
         (&["http://a.test/", "--insecure", "a b"], &["insecure", "a b"]),
         (&["http://a.test/", "--auth", "secret"], &["--auth"]),
@@ -272,4 +280,14 @@ fn fail_fast_stops_and_time_is_told() {
     let output = fetch(&web, &["http://a.test/[1-20]", "--explain-slow"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("where the time went:") && said.contains("a.test"), "{said}");
+}
+
+#[test]
+fn a_run_has_an_end() {
+    let web =
+        web(&[("a.test", "/quick", Step::answer("200 OK", &[], "ok")), ("a.test", "/never", Step::Hang)]);
+    let output = fetch(&web, &["http://a.test/{quick,never}", "--max-time", "1s"]);
+    assert_eq!((code(&output), lines(&output).len()), (4, 1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the time is up; 1 call not answered"), "{said}");
 }

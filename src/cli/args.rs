@@ -54,7 +54,7 @@ pub(super) enum Command {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Shared options")]
 pub(super) struct SharedArgs {
-    /// The directory of the crawl [default: ./dragline-data]
+    /// The directory of what is kept [default: ./dragline-data; fetch keeps nothing unless it is named]
     #[arg(long, global = true, value_name = "DIR")]
     store: Option<PathBuf>,
     /// Allow a private address range; it is refused otherwise (repeatable)
@@ -300,7 +300,13 @@ pub(super) struct FetchArgs {
     /// For one request, from its beginning to its last byte [default: 2m]
     #[arg(long, value_name = "D")]
     timeout: Option<String>,
-    /// How often a call is tried again after a failure, 429 or 5xx [default: 2]
+    /// Stop after this long; what was not answered by then is counted
+    #[arg(long, value_name = "D")]
+    max_time: Option<String>,
+    /// Largest body, as received and as decoded; what is longer is cut and marked [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_body: Option<String>,
+    /// How often a call is tried again after a failure, 429 or 5xx, where the method allows it (not POST) [default: 2]
     #[arg(long, value_name = "N")]
     retries: Option<u32>,
     /// Redirects followed one after another; 0 follows none [default: 10]
@@ -424,6 +430,8 @@ impl FetchArgs {
             ("gather.retries", "--retries", self.retries.map(Value::from)),
             ("gather.max_redirects", "--max-redirects", self.max_redirects.map(Value::from)),
             ("fetch.total_timeout", "--timeout", text(&self.timeout)),
+            ("gather.max_time", "--max-time", text(&self.max_time)),
+            ("fetch.max_body", "--max-body", text(&self.max_body)),
         ];
         lay(layers, flags);
     }

@@ -27,7 +27,7 @@ pub(super) fn read(texts: &[String]) -> Result<Credentials, Trouble> {
             None => text.clone(),
         };
         let text = text.trim();
-        if text.starts_with("http://") || text.starts_with("https://") {
+        if text.contains("://") {
             credentials.for_origins.push(text.parse().map_err(wrong)?);
         } else {
             credentials.for_all = Some(text.parse().map_err(wrong)?);

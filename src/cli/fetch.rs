@@ -12,11 +12,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use dragline_fetch::OriginAuth;
-use dragline_model::Ledger;
+use dragline_model::{FailureKind, Ledger};
 
 use super::{
     Trouble,
@@ -24,12 +24,13 @@ use super::{
     credentials,
     gathering::{self, Watch},
     screen, slow,
+    text::printable,
 };
 use crate::{
     Answer, AnswerStore, Gather, Slow,
-    config::Config,
+    config::{Config, FetchConfig},
     daemon,
-    gather::{Answers, GatherError},
+    gather::{Answers, GatherError, Handle},
 };
 use cookie_file::CookieFile;
 
@@ -53,6 +54,7 @@ pub(super) fn run(command: &FetchArgs, args: &Args) -> Result<u8, Trouble> {
     let begun = Instant::now();
     let answers = gather.start().map_err(trouble)?;
     let interrupted = listen(&answers);
+    let alarm = config.gather.max_time.map(|time| Alarm::set(answers.handle(), time.get()));
     let mut tally = Tally::default();
     let told = tell(answers, command, args, store.as_mut(), &mut tally);
     screen::clear_status();
@@ -63,19 +65,23 @@ pub(super) fn run(command: &FetchArgs, args: &Args) -> Result<u8, Trouble> {
     saved?;
     kept?;
     let interrupted = interrupted.load(Ordering::Acquire);
+    let is_late = alarm.is_some_and(Alarm::has_rung);
     if !args.output.quiet {
-        gathering::summary(&tally.progress, begun.elapsed(), interrupted)
-            .iter()
-            .for_each(|line| screen::say(line));
-        if command.explain_slow {
-            let slow = Slow::of(&tally.spent, begun.elapsed());
-            slow::lines(&slow).iter().for_each(|line| screen::say(line));
-        }
+        let cut = gathering::Cut::of(interrupted, is_late);
+        gathering::summary(&tally.progress, begun.elapsed(), cut).iter().for_each(|line| screen::say(line));
         if let Some(hint) = tally.hint() {
-            screen::say(hint);
+            screen::say(&hint);
         }
     }
-    Ok(if interrupted { INTERRUPTED } else { tally.exit_code() })
+    if command.explain_slow {
+        let slow = Slow::of(&tally.spent, begun.elapsed());
+        slow::lines(&slow).iter().for_each(|line| screen::say(line));
+    }
+    Ok(match tally.exit_code() {
+        _ if interrupted => INTERRUPTED,
+        0 if is_late => SOME,
+        code => code,
+    })
 }
 
 fn gather(
@@ -99,11 +105,14 @@ fn gather(
         .retries(wishes.retries)
         .redirects(usize::from(wishes.max_redirects))
         .retry_table(dragline_frontier::RetryTable { base: wishes.retry_wait.get() })
-        .timeout(config.fetch.total_timeout.get())
         .body_limit(config.fetch.max_body.get() as usize)
         .fresh(command.fresh)
         .fail_fast(command.fail_fast)
         .in_order(command.order == OrderName::Input);
+    // A slow API may think for as long as the whole may take, unless somebody has said how long.
+    if config.fetch.head_timeout == FetchConfig::default().head_timeout {
+        gather = gather.timeout(config.fetch.total_timeout.get());
+    }
     if let Some(rate) = wishes.rate()? {
         gather = gather.rate(rate);
     }
@@ -148,7 +157,7 @@ fn tell(
         serde_json::to_writer(&mut out, &answer.line().headers(command.headers)).map_err(io::Error::from)?;
         out.write_all(b"\n")?;
         // Where the next one is there already, one write does for both.
-        if handle.progress().answered <= taken {
+        if command.order == OrderName::Input || handle.progress().answered <= taken {
             out.flush()?;
         }
         tally.add(&answer);
@@ -168,8 +177,8 @@ fn tell(
 struct Tally {
     progress: crate::gather::Progress,
     responses: u64,
-    /// Calls refused because their address is private.
-    refused: u64,
+    /// What a refused address was told: how to lift the guard.
+    refused: Option<String>,
     spent: Ledger,
 }
 
@@ -177,8 +186,11 @@ impl Tally {
     fn add(&mut self, answer: &Answer) {
         self.responses += u64::from(answer.status.is_some());
         let failure = answer.failure.as_ref();
-        let private = failure.is_some_and(|it| it.detail.contains("--allow-net"));
-        self.refused += u64::from(private);
+        let refused =
+            failure.filter(|it| it.kind == FailureKind::Refused && it.detail.contains("--allow-net"));
+        if let Some(failure) = refused.filter(|_| self.refused.is_none()) {
+            self.refused = Some(failure.detail.clone());
+        }
         for hop in &answer.hops {
             self.spent.add(hop.url.authority(), &hop.timings, None);
         }
@@ -201,9 +213,33 @@ impl Tally {
     }
 
     /// What to do about a run that brought nothing.
-    fn hint(&self) -> Option<&'static str> {
-        (self.responses == 0 && self.refused > 0)
-            .then_some("every address is private: --allow-net lifts the guard for a range, as in --allow-net 127.0.0.0/8")
+    fn hint(&self) -> Option<String> {
+        let refused = self.refused.as_ref().filter(|_| self.responses == 0)?;
+        Some(printable(refused, 500))
+    }
+}
+
+/// Ends a gathering when its time is up.
+struct Alarm(Arc<AtomicBool>);
+
+impl Alarm {
+    /// The thread sleeps until then and goes with the process; a gathering that is over is not disturbed.
+    fn set(handle: Handle, time: Duration) -> Self {
+        let rung = Arc::new(AtomicBool::new(false));
+        let flag = rung.clone();
+        std::thread::spawn(move || {
+            let at = Instant::now() + time;
+            while let Some(left) = at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+                std::thread::park_timeout(left);
+            }
+            flag.store(true, Ordering::Release);
+            handle.stop();
+        });
+        Self(rung)
+    }
+
+    fn has_rung(self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 

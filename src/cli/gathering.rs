@@ -15,6 +15,9 @@ use crate::gather::{Handle, Progress};
 /// How often the status line is drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 
+/// How often a log line is written where there is no terminal.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
 /// Draws the status line from a thread of its own: the other one writes answers.
 pub(super) struct Watch {
     over: Arc<(Mutex<bool>, Condvar)>,
@@ -25,12 +28,18 @@ impl Watch {
     pub(super) fn start(handle: Handle, quiet: bool) -> Self {
         let over: Arc<(Mutex<bool>, Condvar)> = Arc::default();
         let signal = over.clone();
-        let wanted = !quiet && screen::is_terminal();
+        let wanted = !quiet;
         let thread = wanted.then(|| std::thread::spawn(move || draw(&handle, &signal)));
         Self { over, thread }
     }
 
-    pub(super) fn end(mut self) {
+    pub(super) fn end(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
         let (over, bell) = &*self.over;
         *over.lock().unwrap_or_else(PoisonError::into_inner) = true;
         bell.notify_all();
@@ -44,11 +53,19 @@ impl Watch {
 
 fn draw(handle: &Handle, (over, bell): &(Mutex<bool>, Condvar)) {
     let begun = Instant::now();
+    let mut logged = begun;
     let mut over = over.lock().unwrap_or_else(PoisonError::into_inner);
     while !*over {
         over = bell.wait_timeout(over, DRAW_EVERY).unwrap_or_else(PoisonError::into_inner).0;
-        if !*over {
+        if *over {
+            break;
+        }
+        if screen::is_terminal() {
             screen::status(line(&handle.progress(), begun.elapsed()));
+        } else if logged.elapsed() >= LOG_EVERY {
+            logged = Instant::now();
+            let Progress { total, answered, out, waiting, failed, .. } = handle.progress();
+            tracing::info!(answered, total, out, waiting, failed, "gathering");
         }
     }
 }
@@ -73,16 +90,44 @@ fn line(progress: &Progress, elapsed: Duration) -> String {
     parts.join(&paint("2", " · ".into()))
 }
 
+/// What ended a gathering before its end.
+pub(super) enum Cut {
+    Not,
+    Interrupted,
+    Late,
+}
+
+impl Cut {
+    pub(super) fn of(interrupted: bool, late: bool) -> Self {
+        match (interrupted, late) {
+            (true, _) => Cut::Interrupted,
+            (_, true) => Cut::Late,
+            _ => Cut::Not,
+        }
+    }
+}
+
 /// The final summary.
-pub(super) fn summary(progress: &Progress, elapsed: Duration, interrupted: bool) -> Vec<String> {
+pub(super) fn summary(progress: &Progress, elapsed: Duration, cut: Cut) -> Vec<String> {
     let mut lines = Vec::new();
-    if interrupted {
-        lines.push("interrupted: what was out is given up".to_owned());
+    let unanswered = progress.total.unwrap_or(progress.asked).saturating_sub(progress.answered);
+    let left = if unanswered == 0 {
+        String::new()
+    } else {
+        let more = if progress.total.is_some() { "" } else { " at least" };
+        format!("; {} not answered{more}", counted(unanswered, "call"))
+    };
+    match cut {
+        Cut::Not => {}
+        Cut::Interrupted => lines.push(format!("interrupted: what was out is given up{left}")),
+        Cut::Late => lines.push(format!("stopped: the time is up{left}")),
     }
     let rate = progress.answered as f64 / elapsed.as_secs_f64().max(0.001);
     let failed = match progress.failed {
         0 => String::new(),
-        failed => format!(", {} not as wished (\"error\" or a status other than 2xx)", grouped(failed)),
+        failed => {
+            format!(", {} not as wished (an error, a cut, or a status other than 2xx)", grouped(failed))
+        }
     };
     lines.push(format!(
         "{} in {:.2} s ({}/s), {}{failed}",

@@ -124,6 +124,8 @@ pub(super) fn line(record: &Record) -> Value {
         "error": record.error.as_ref().map(|error| error.kind),
         "detail": record.error.as_ref().map(|error| &error.detail).or(record.extract_error.as_ref()),
         "timings": record.timings.as_ref().map(timings),
+        "peer": record.peer,
+        "tls": record.tls,
     })
 }
 

@@ -27,7 +27,14 @@ pub(super) fn log_to_stderr(output: &OutputArgs) {
         _ => LevelFilter::TRACE,
     };
     // Other people's crates are heard when they warn.
-    let targets = Targets::new().with_target("dragline", level).with_default(level.min(Level::WARN.into()));
+    let targets = Targets::new()
+        .with_target("dragline", level)
+        .with_default(level.min(Level::WARN.into()))
+        // It warns of every name server's nonsense; what matters is in the failure.
+        .with_targets(
+            ["hickory_resolver", "hickory_net", "hickory_proto"]
+                .map(|it| (it, level.min(Level::ERROR.into()))),
+        );
     let registry = tracing_subscriber::registry().with(targets);
     let lines = tracing_subscriber::fmt::layer().with_writer(Screen).with_ansi(is_terminal());
     // A subscriber that somebody has installed before stays.

@@ -36,6 +36,9 @@ impl Layers {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("allow_net")
+            .with_list_parse_key("insecure")
+            .with_list_parse_key("name_servers")
+            .with_list_parse_key("proxy")
             .with_list_parse_key("resolve");
         self.add("the environment (DRAGLINE__…)".into(), source)
     }
@@ -51,11 +54,12 @@ impl Layers {
 
     /// Adds a `key=value` as somebody wrote it; the value is read as TOML, else as a text.
     pub fn set_text(&mut self, pair: &str) -> Result<&mut Self, ConfigError> {
-        let origin = format!("--set {pair}");
         let Some((key, text)) = pair.split_once('=') else {
             let why = "is not of the form key=value, as in --set crawl.delay=2s".into();
-            return Err(ConfigError::Source { source: origin, why });
+            return Err(ConfigError::Source { source: format!("--set {pair}"), why });
         };
+        // The value may have a secret in it.
+        let origin = format!("--set {}", key.trim());
         let value = toml_value(text).unwrap_or_else(|| Value::String(text.to_owned()));
         Ok(self.set(&origin, key.trim(), value))
     }

@@ -224,7 +224,7 @@ fn s07_a_proxy_is_no_way_round_the_guard() {
     web.script("h000.fakeweb.test", "/page", Script::html(page));
     // The proxy's own address is private and not allowed for: naming it is leave enough.
     let mut proxied = config();
-    proxied.proxy = vec![format!("http://{}", web.addr())];
+    proxied.proxy = vec![format!("http://{}", web.addr())].into();
     let crawled = crawl(["http://h000.fakeweb.test/page"], proxied.clone());
     let asked: Vec<String> = web.log().into_iter().map(|served| served.host + &served.path).collect();
     assert_eq!(asked, ["h000.fakeweb.test/page", "h000.fakeweb.test/there"]);

@@ -276,7 +276,9 @@ async fn secure(shared: &Inner, exchange: &Exchange, opened: Opened) -> Result<C
     let handshake = TlsConnector::from(config).connect(server, opened.tcp);
     let tls = timeout_at(until(limit, exchange), handshake)
         .await
-        .map_err(|_| failed(format!("no TLS session with {host} within {}", seconds(limit))))?
+        .map_err(|_| {
+            failed(format!("no TLS session with {host} within {}", seconds(limit.min(exchange.total))))
+        })?
         .map_err(|error| failed(crate::tls::reason(&error, host)))?;
     exchange.time(|t| t.tls = Some(started.elapsed()));
     let mut conn = Conn::new(Stream::Tls(Box::new(tls)), opened.peer, opened.permit);

@@ -160,6 +160,11 @@ pub(crate) fn reason(error: &io::Error, host: &str) -> String {
     }
 }
 
+/// A name of a certificate, which the library gives in its own spelling: `DnsName("a.test")`.
+fn presented_name(name: &str) -> &str {
+    name.split_once("(\"").and_then(|(_, rest)| rest.strip_suffix("\")")).unwrap_or(name)
+}
+
 fn certificate_reason(why: &CertificateError, host: &str) -> String {
     match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -169,8 +174,9 @@ fn certificate_reason(why: &CertificateError, host: &str) -> String {
             format!("the certificate of {host} is not valid yet")
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let shown =
-                presented.iter().take(NAMES_SHOWN_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let shown: Vec<&str> =
+                presented.iter().take(NAMES_SHOWN_MAX).map(|name| presented_name(name)).collect();
+            let shown = shown.join(", ");
             let more = if presented.len() > NAMES_SHOWN_MAX { ", …" } else { "" };
             format!("the certificate is for another name than {host} (it names {shown}{more})")
         }

@@ -3,7 +3,7 @@
 //! Owns the checks that can be made before anything is asked: a slip in an argument ends the command, one in a
 //! list of a million lines is told in its place.
 
-use std::fs;
+use std::{fs, io::Read};
 
 use dragline_fetch::{Auth, Method, field_objection};
 
@@ -12,6 +12,9 @@ use crate::{
     Call,
     gather::{GatherError, Glob, Input},
 };
+
+/// Largest body of a call: it is held in memory, and sent again and again.
+const BODY_BYTES_MAX: u64 = 64 << 20;
 
 /// The calls, made as they are asked for.
 pub(super) fn of(
@@ -56,8 +59,16 @@ fn check(argument: &str, literal: bool) -> Result<(), Trouble> {
         return Ok(());
     }
     if let Some(path) = argument.strip_prefix('@') {
-        let unreadable = |error| Trouble::Usage(format!("@{path}: {error}"));
-        return fs::File::open(path).map(drop).map_err(unreadable);
+        let refuse = |why: &dyn std::fmt::Display| Trouble::Usage(format!("@{path}: {why}"));
+        // Only looked at: what is no file, such as a pipe, can be opened once.
+        let found = fs::metadata(path).map_err(|error| refuse(&error))?;
+        return if found.is_dir() {
+            Err(refuse(&"is a directory; name a file with one URL a line"))
+        } else if found.is_file() {
+            fs::File::open(path).map(drop).map_err(|error| refuse(&error))
+        } else {
+            Ok(())
+        };
     }
     let glob = if literal { Ok(Glob::literal(argument)) } else { Glob::parse(argument) };
     let first = glob.and_then(|mut glob| glob.next().map_or(Ok(()), |url| Call::get(&url).map(drop)));
@@ -78,8 +89,23 @@ fn header(text: &str) -> Result<(String, String), Trouble> {
 /// `-d` joined by `&`, as a form's fields are, or a file as it is.
 fn body(command: &FetchArgs) -> Result<Option<Vec<u8>>, Trouble> {
     if let Some(path) = &command.data_file {
-        let unreadable = |error| Trouble::Usage(format!("--data-file {}: {error}", path.display()));
-        return fs::read(path).map(Some).map_err(unreadable);
+        let refuse =
+            |why: &dyn std::fmt::Display| Trouble::Usage(format!("--data-file {}: {why}", path.display()));
+        let mut body = Vec::new();
+        let file = fs::File::open(path).map_err(|error| refuse(&error))?;
+        file.take(BODY_BYTES_MAX + 1).read_to_end(&mut body).map_err(|error| refuse(&error))?;
+        return if body.len() as u64 > BODY_BYTES_MAX {
+            Err(refuse(&format!(
+                "is larger than {} MiB, which is sent with every call",
+                BODY_BYTES_MAX >> 20
+            )))
+        } else {
+            Ok(Some(body))
+        };
+    }
+    if let Some(text) = command.data.iter().find(|text| text.starts_with('@')) {
+        let text = text.escape_debug();
+        return Err(Trouble::Usage(format!("-d \"{text}\" is sent as it stands; --data-file reads a file")));
     }
     Ok((!command.data.is_empty()).then(|| command.data.join("&").into_bytes()))
 }

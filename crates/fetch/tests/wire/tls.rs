@@ -168,7 +168,7 @@ fn certificates_that_will_not_do() {
             leaf(&["b.test", "c.test"]),
             false,
             true,
-            "the certificate is for another name than a.test (it names ",
+            "the certificate is for another name than a.test (it names b.test, c.test)",
         ),
         (
             leaf(&["a.test"]),
