@@ -9,6 +9,9 @@ use crate::{GatherError, call::shown};
 /// Furthest that a range of letters reaches, as in curl: from `a` to `z`.
 const LETTERS_SPAN_MAX: u64 = 25;
 
+/// Most digits that a number is filled up to with zeros: as many as a URL has room for. More are no padding.
+const WIDTH_MAX: usize = dragline_model::URL_BYTES_MAX;
+
 /// Longest text in brackets that is looked at as an IPv6 address, in bytes; the longest there is has 45.
 const IPV6_BYTES_MAX: usize = 64;
 
@@ -234,6 +237,9 @@ impl Reader<'_> {
             return Ok(Part::Letters { from: *from, step: step as u8, count });
         }
         let width = if from.starts_with('0') { from.len() } else { 0 };
+        if width > WIDTH_MAX {
+            return Err(wrong("a number of more digits than a URL has room for (8,192)"));
+        }
         // Blanks before the second number are curl's.
         let ends = (number(from), number(to.trim_start_matches([' ', '\t'])));
         let (Some(from), Some(to)) = ends else {
@@ -371,6 +377,17 @@ mod tests {
             ("/[1-100000000][1-100000000][1-100000000]", "! 1: more URLs than can be counted"),
         ] {
             assert_eq!(all(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn zeros_are_as_many_as_a_url_has_room_for() {
+        let glob = |zeros: usize| Glob::parse(&format!("/[{}-1]", "0".repeat(zeros)));
+        let urls: Vec<String> = glob(WIDTH_MAX).unwrap().collect();
+        assert!(urls.len() == 2 && urls.iter().all(|url| url.len() == 1 + WIDTH_MAX));
+        for zeros in [WIDTH_MAX + 1, 65_536, 100_000] {
+            let Err(GatherError::Glob(_, 2, why)) = glob(zeros) else { panic!("{zeros} zeros are too many") };
+            assert_eq!(why, "a number of more digits than a URL has room for (8,192)");
         }
     }
 
