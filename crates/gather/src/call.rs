@@ -182,15 +182,20 @@ fn parse(text: &str) -> Result<(String, Target, Option<Auth>), GatherError> {
     }
     // The parser's own view: an authority can be written in more ways than one would think.
     let Ok(url) = url::Url::parse(text) else { return Ok((shown(text), target, None)) };
-    if url.username().is_empty() && url.password().is_none() {
+    if !has_userinfo(&url) {
         return Ok((asked(), target, None));
     }
     let auth = Auth::basic(&decoded(url.username()), &decoded(url.password().unwrap_or_default()));
     let asked = without_userinfo(text)
         .filter(|_| is_shown)
         .filter(|bare| CanonicalUrl::parse(bare).is_ok_and(|bare| bare == target.url))
+        .filter(|bare| url::Url::parse(bare).is_ok_and(|bare| !has_userinfo(&bare)))
         .unwrap_or_else(|| target.url.to_string());
     Ok((asked, target, Some(auth)))
+}
+
+fn has_userinfo(url: &url::Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 /// The text without what stands before the last `@` of its authority.
@@ -252,6 +257,9 @@ mod tests {
             ("http:u:p@a.test/x", "http://a.test/x", Some(("u", "p"))),
             ("http://a.test/\u{1b}[2J@", "http://a.test/%1B[2J@", None),
             ("http://u:p@a.test/\ty", "http://a.test/y", Some(("u", "p"))),
+            // An authority without its slashes, and slashes that are none.
+            ("http:u:p@a.test/#://@", "http://a.test/", Some(("u", "p"))),
+            ("http:/u:p@a.test/?://x@y", "http://a.test/?://x@y", Some(("u", "p"))),
             ("http:\\\\u:p@a.test/x", "http://a.test/x", Some(("u", "p"))),
         ] {
             let call = Call::get(text).unwrap();
