@@ -27,6 +27,12 @@ const CONCURRENCY_MAX: usize = 1 << 20;
 /// Most threads. One serves thousands of slow calls.
 const THREADS_MAX: usize = 64;
 
+/// Longest time for one attempt: a year. The clock cannot reckon with all that a [`Duration`] can say.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 86_400);
+
+/// Most further attempts: attempts are counted in a byte.
+const RETRIES_MAX: u8 = u8::MAX - 1;
+
 /// Many questions, to be asked at once. See the [crate's documentation](crate) for an example.
 ///
 /// A call that cannot be answered is an answer too, with the reason; nothing that happens to one stops another,
@@ -108,19 +114,19 @@ impl Gather {
     }
 
     /// For each attempt, from its start to the last byte of its body; and for the first byte, however long the
-    /// [settings](dragline_fetch::Limits) would wait for that. Their 120 s and 30 s unless set.
+    /// [settings](dragline_fetch::Limits) would wait for that. Their 120 s and 30 s unless set; at most a year.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.rules.timeout = Some(timeout);
+        self.rules.timeout = Some(timeout.min(TIMEOUT_MAX));
         self
     }
 
-    /// Further attempts at most: 2. Whether there is one, and how long after, is the [table's](RetryTable) to say,
-    /// which ends at two or three for most things. A request that may have arrived is sent again only where
-    /// its method is idempotent.
+    /// Further attempts at most: 2, and never more than 254. It stands in place of the [table's](RetryTable)
+    /// number of attempts, for whatever that repeats at all; what is repeated, and how long after, is the table's
+    /// to say. A request that may have arrived is sent again only where its method is idempotent.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
-        self.rules.retries = retries;
+        self.rules.retries = u8::try_from(retries).unwrap_or(RETRIES_MAX).min(RETRIES_MAX);
         self
     }
 

@@ -12,7 +12,8 @@ use crate::Expect;
 pub(crate) struct Rules {
     pub(crate) timeout: Option<Duration>,
     pub(crate) fresh: bool,
-    pub(crate) retries: u32,
+    /// Below 255, so that they can be counted with the first attempt.
+    pub(crate) retries: u8,
     pub(crate) retry_table: RetryTable,
     pub(crate) redirects: usize,
     pub(crate) expect: Option<Expect>,

@@ -91,8 +91,7 @@ pub(crate) fn of_failure(rules: &Rules, errand: &Errand, failure: &Failure) -> N
 
 fn again(rules: &Rules, errand: &Errand, settled: &Settled) -> Option<Next> {
     let attempt = u8::try_from(errand.attempts).unwrap_or(u8::MAX);
-    let attempts = u8::try_from(rules.retries.saturating_add(1)).unwrap_or(u8::MAX);
-    match rules.retry_table.decide_within(settled, attempt, attempts) {
+    match rules.retry_table.decide_within(settled, attempt, rules.retries.saturating_add(1)) {
         Retry::Again { wait, rest } => Some(Next::Again { wait, rest }),
         Retry::Final => None,
     }

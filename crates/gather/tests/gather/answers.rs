@@ -98,6 +98,13 @@ fn a_timeout_is_a_failure_with_its_time() {
 }
 
 #[test]
+fn a_timeout_past_all_clocks_is_a_year() {
+    let server = Server::new(|_| json("1"));
+    let answer = one(gather([server.url("/")]).timeout(Duration::MAX));
+    assert!(answer.is_ok(), "{}", told(&answer));
+}
+
+#[test]
 fn a_request_is_sent_as_it_was_made() {
     let server = Server::new(|_| json("1"));
     let call = Call::post(&server.url("/p")).unwrap().header("X-A", "1").json(&[1, 2]).unwrap();
