@@ -5,7 +5,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
     time::SystemTime,
 };
@@ -14,11 +14,13 @@ use dragline_gather::{Answer, Kept};
 use dragline_model::{CanonicalUrl, Failure, Harvest, Outcome, Timestamp, Visit, VisitId};
 use dragline_storage::{DecodedFacts, Options, Parcel, Sealer, Store, StoreError, Writer};
 
-/// Answers that wait for the disk at most; whoever brings one more waits with them.
+/// Answers that wait for the disk at most, and bytes of them; whoever brings one more waits with them.
 const WAITING_MAX: usize = 256;
+const WAITING_BYTES_MAX: u64 = 64 << 20;
 
-/// Answers of one commit at most.
+/// Answers of one commit at most, and bytes of them.
 const BATCH_MAX: usize = 256;
+const BATCH_BYTES_MAX: u64 = 8 << 20;
 
 /// A store that answers are put into.
 ///
@@ -27,7 +29,41 @@ const BATCH_MAX: usize = 256;
 pub struct AnswerStore {
     door: Option<mpsc::SyncSender<Vec<Harvest>>>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
+    weight: Arc<Weight>,
     next_visit: u64,
+}
+
+/// The bytes that wait for the disk.
+#[derive(Debug, Default)]
+struct Weight {
+    bytes: Mutex<u64>,
+    lighter: Condvar,
+}
+
+impl Weight {
+    /// Waits until there is room, and takes it. One that is larger than all the room goes alone.
+    fn take(&self, bytes: u64) {
+        let mut waiting = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        while *waiting > 0 && *waiting + bytes > WAITING_BYTES_MAX {
+            waiting = self.lighter.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        *waiting += bytes;
+    }
+
+    fn give_back(&self, bytes: u64) {
+        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;
+        self.lighter.notify_all();
+    }
+}
+
+/// Gives all room back, also where the thread ends with an error: nobody shall wait for it.
+struct Lifting<'a>(&'a Weight);
+
+impl Drop for Lifting<'_> {
+    fn drop(&mut self) {
+        *self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+        self.0.lighter.notify_all();
+    }
 }
 
 impl AnswerStore {
@@ -36,77 +72,62 @@ impl AnswerStore {
         let store = Store::create_or_open(dir, Options::default())?;
         let writer = store.writer()?;
         let (door, inside) = mpsc::sync_channel(WAITING_MAX);
-        let thread = std::thread::spawn(move || keep(store.sealer(), writer, &inside));
+        let weight: Arc<Weight> = Arc::default();
+        let room = weight.clone();
+        let thread = std::thread::spawn(move || keep(store.sealer(), writer, &inside, &room));
         // Visits are numbered by the clock, so that those of two runs differ.
         let next_visit = Timestamp::from(SystemTime::now()).0 << 20;
-        Ok(Self { door: Some(door), thread: Some(thread), next_visit })
+        Ok(Self { door: Some(door), thread: Some(thread), weight, next_visit })
     }
 
     /// Takes what there is to keep of an answer: its pages (every redirect too), or the reason for none. Returns
     /// false where the store has failed; [`AnswerStore::close`] says why.
-    pub fn keep(&mut self, answer: &mut Answer) -> bool {
-        let attempt = u8::try_from(answer.attempts).unwrap_or(u8::MAX);
-        let fetched_at = answer.fetched_at;
-        let pages = std::mem::take(&mut answer.pages);
-        let mut harvests: Vec<Harvest> = pages
-            .into_iter()
-            .map(|Kept { url, fetched_at, page }| {
-                self.harvest(url, attempt, fetched_at, Outcome::Page(Box::new(page)))
-            })
-            .collect();
-        let asked = || CanonicalUrl::parse(&answer.url).ok();
-        if let Some(failure) = answer.failure.as_ref().filter(|_| answer.status.is_none())
-            && let Some(url) = answer.final_url.clone().or_else(asked)
-        {
-            let failure = Failure::new(failure.kind, failure.detail.clone());
-            harvests.push(self.harvest(url, attempt, fetched_at, Outcome::Failure(failure)));
-        }
-        harvests.is_empty() || self.door.as_ref().is_some_and(|door| door.send(harvests).is_ok())
-    }
-
-    /// Waits until everything is on disk.
-    pub fn close(mut self) -> Result<(), StoreError> {
-        drop(self.door.take());
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(kept)) => kept,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Ok(()),
-        }
-    }
-
-    fn harvest(&mut self, url: CanonicalUrl, attempt: u8, at: SystemTime, outcome: Outcome) -> Harvest {
-        let id = VisitId(self.next_visit);
-        self.next_visit += 1;
-        let visit = Visit { id, host: url.host_key(), url, depth: 0, hops: 0, attempt, via: None };
-        Harvest { visit, fetched_at: at.into(), outcome, links: Vec::new(), extract_error: None }
-    }
-}
-
-fn keep(
+    pub fn keep(
     mut sealer: Sealer,
     mut writer: Writer,
     inside: &mpsc::Receiver<Vec<Harvest>>,
+    weight: &Weight,
 ) -> Result<(), StoreError> {
+    let _lifting = Lifting(weight);
     while let Ok(first) = inside.recv() {
         let mut batch: Vec<Arc<Parcel>> = Vec::new();
-        for harvest in std::iter::once(first).chain(inside.try_iter()).flatten() {
-            let decoded = decoded(&harvest);
+        let mut held = 0;
+        for mut harvest in std::iter::once(first).chain(inside.try_iter()).flatten() {
+            held += bytes(&harvest);
+            let decoded = look_into(&mut harvest);
             batch.push(Arc::new(sealer.seal(harvest, decoded)));
-            if batch.len() >= BATCH_MAX {
+            if batch.len() >= BATCH_MAX || held >= BATCH_BYTES_MAX {
                 writer.commit(&std::mem::take(&mut batch))?;
+                weight.give_back(std::mem::take(&mut held));
             }
         }
         writer.commit(&batch)?;
+        weight.give_back(held);
     }
     writer.sync()
 }
 
-/// The size of the decoded body, as a record tells it.
-fn decoded(harvest: &Harvest) -> DecodedFacts {
+/// What a harvest weighs while it waits.
+fn bytes(harvest: &Harvest) -> u64 {
+    match &harvest.outcome {
+        Outcome::Page(page) => (page.body.len() + page.head.as_bytes().len()) as u64,
+        Outcome::Failure(_) => 0,
+    }
+}
+
+/// The size of the decoded body, as a record tells it; and a note where it could not be decoded to its end.
+fn look_into(harvest: &mut Harvest) -> DecodedFacts {
     let Outcome::Page(page) = &harvest.outcome else { return DecodedFacts::default() };
     let coding = page.head.field_str("content-encoding");
     let bounds = dragline_coding::Bounds::default();
-    let size = dragline_coding::decode(coding, page.body.clone(), &bounds)
-        .map_or(page.body.len(), |decoded| decoded.bytes.len());
+    let (size, note) = match dragline_coding::decode(coding, page.body.clone(), &bounds) {
+        Ok(decoded) => {
+            let size = decoded.bytes.len();
+            let told = |cut: dragline_coding::Cut| format!("the decoded body is cut after {size} bytes: {cut}");
+            (size, decoded.truncated.map(told))
+        }
+        Err(error) => (page.body.len(), Some(error.to_string())),
+    };
+    harvest.extract_error = note;
     DecodedFacts { size: size as u64 }
 }
