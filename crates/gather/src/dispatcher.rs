@@ -96,7 +96,9 @@ impl Dispatcher {
                     continue;
                 }
             }
-            let (may_draw, due) = (self.may_draw(), self.roster.due(now).unwrap_or(now + FAR));
+            // While nothing may go, a moment that makes something possible is none worth waking for.
+            let due = self.may_grant().then(|| self.roster.due(now)).flatten().unwrap_or(now + FAR);
+            let may_draw = self.may_draw();
             tokio::select! {
                 _ = self.notes.recv_many(&mut notes, NOTES_MAX) => {
                     for note in notes.drain(..) {
@@ -112,6 +114,8 @@ impl Dispatcher {
 
     /// Grants what can go, and draws more where nothing can.
     fn advance(&mut self, now: Instant) {
+        // Also where nothing may go: what is due stays due, and would be waited for in no time.
+        self.roster.wake(now);
         loop {
             if let Some(errand) = self.grant(now) {
                 self.out += 1;
@@ -130,11 +134,16 @@ impl Dispatcher {
     }
 
     fn grant(&mut self, now: Instant) -> Option<Box<Errand>> {
-        if self.out >= self.concurrency || !(self.equipment.in_order || self.has_room()) {
+        if !self.may_grant() {
             return None;
         }
         let last = self.last();
         self.roster.grant(now, last)
+    }
+
+    /// Something may go, if only the one that is due.
+    fn may_grant(&self) -> bool {
+        self.out < self.concurrency && (self.equipment.in_order || self.has_room())
     }
 
     /// What the consumer's pace allows: room for more, and the highest number.
@@ -290,5 +299,79 @@ fn start(number: usize, equipment: &Equipment) -> Worker {
     match Worker::start(number, equipment) {
         Ok(worker) => worker,
         Err(error) => panic!("no thread for a worker: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        pin::pin,
+        sync::atomic::{AtomicBool, Ordering::SeqCst},
+        task::{Context, Wake, Waker},
+    };
+
+    use dragline_fetch::{Settings, Shared};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{Call, board::Board, roster::Order, rules::Rules};
+
+    /// A dispatcher whose only request is out, while another waits for a second.
+    fn waiting(board: &Arc<Board>) -> Dispatcher {
+        let (answers, _) = mpsc::unbounded_channel();
+        let (notes_in, notes) = mpsc::unbounded_channel();
+        let mut roster = Roster::new(1, Order::Turns, None);
+        let errand = Errand::new(2, Call::get("http://a.test/").unwrap(), None);
+        roster.wait(2, "http://a.test", Box::new(errand), Instant::now() + Duration::from_secs(1));
+        Dispatcher {
+            roster,
+            equipment: Equipment {
+                shared: Shared::new(Settings::default()).unwrap(),
+                rules: Arc::new(Rules::default()),
+                board: Arc::clone(board),
+                answers,
+                notes: notes_in,
+                aside: Arc::new(Semaphore::new(1)),
+                fail_fast: false,
+                in_order: false,
+            },
+            drawn: mpsc::channel(1).1,
+            notes,
+            concurrency: 1,
+            threads: 1,
+            jar: None,
+            staff: Staff::default(),
+            out: 1,
+            has_ended: true,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_and_may_not_go_keeps_nobody_busy() {
+        struct Bell(AtomicBool);
+        impl Wake for Bell {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, SeqCst);
+            }
+        }
+        let board = Arc::new(Board::default());
+        let mut dispatcher = waiting(&board);
+        let mut work = pin!(dispatcher.dispatch());
+        let rung = Arc::new(Bell(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&rung));
+        for seconds in [0, 2, 0] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            // It may have something to do, but not again and again.
+            for _ in 0..4 {
+                if rung.0.swap(false, SeqCst) {
+                    assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                }
+                tokio::task::yield_now().await;
+            }
+            assert!(!rung.0.load(SeqCst), "it runs in a circle");
+        }
+        board.stop();
+        assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
     }
 }

@@ -4,7 +4,6 @@
 
 use std::{fmt, sync::Arc, thread, time::Duration};
 
-use dragline_coding::Bounds;
 use dragline_cookies::Jar;
 use dragline_fetch::{Settings, Shared};
 use dragline_frontier::RetryTable;
@@ -76,16 +75,7 @@ impl Gather {
             in_order: false,
             threads: None,
             wire: Wire::Settings(Box::default()),
-            rules: Rules {
-                timeout: None,
-                fresh: false,
-                retries: 2,
-                retry_table: RetryTable::default(),
-                redirects: 10,
-                expect: None,
-                keep_pages: false,
-                bounds: Bounds::default(),
-            },
+            rules: Rules::default(),
             body_limit: None,
         }
     }

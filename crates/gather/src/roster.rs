@@ -111,9 +111,8 @@ impl<T> Roster<T> {
         self.place(&origin);
     }
 
-    /// The next thing that may go, if its number is no higher than `last`; it takes a slot of its origin.
+    /// The next thing that may go of those that are [awake](Self::wake), if its number is no higher than `last`; it takes a slot of its origin.
     pub(crate) fn grant(&mut self, now: Instant, last: u64) -> Option<T> {
-        self.wake(now);
         if self.pace.as_ref().is_some_and(|pace| pace.due(now).is_some()) {
             return None;
         }
@@ -145,7 +144,7 @@ impl<T> Roster<T> {
         self.queued
     }
 
-    /// When time alone makes something possible that is not possible now.
+    /// When time alone makes something possible that is not possible now: after `now`, if it was woken then.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.waiting.first_key_value().map(|((until, _), _)| *until);
         let resting = self.resting.first().map(|(until, _)| *until);
@@ -154,7 +153,7 @@ impl<T> Roster<T> {
     }
 
     /// Lets those whose time has come into their queues.
-    fn wake(&mut self, now: Instant) {
+    pub(crate) fn wake(&mut self, now: Instant) {
         while let Some(first) = self.waiting.first_entry() {
             if first.key().0 > now {
                 break;
@@ -233,6 +232,7 @@ mod tests {
     }
 
     fn granted(roster: &mut Roster<u64>, now: Instant, last: u64) -> Vec<u64> {
+        roster.wake(now);
         std::iter::from_fn(|| roster.grant(now, last)).collect()
     }
 

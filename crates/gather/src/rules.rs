@@ -20,3 +20,18 @@ pub(crate) struct Rules {
     pub(crate) keep_pages: bool,
     pub(crate) bounds: Bounds,
 }
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            fresh: false,
+            retries: 2,
+            retry_table: RetryTable::default(),
+            redirects: 10,
+            expect: None,
+            keep_pages: false,
+            bounds: Bounds::default(),
+        }
+    }
+}
