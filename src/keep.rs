@@ -82,7 +82,49 @@ impl AnswerStore {
 
     /// Takes what there is to keep of an answer: its pages (every redirect too), or the reason for none. Returns
     /// false where the store has failed; [`AnswerStore::close`] says why.
-    pub fn keep(
+    pub fn keep(&mut self, answer: &mut Answer) -> bool {
+        let attempt = u8::try_from(answer.attempts).unwrap_or(u8::MAX);
+        let fetched_at = answer.fetched_at;
+        let pages = std::mem::take(&mut answer.pages);
+        let mut harvests: Vec<Harvest> = pages
+            .into_iter()
+            .map(|Kept { url, fetched_at, page }| {
+                self.harvest(url, attempt, fetched_at, Outcome::Page(Box::new(page)))
+            })
+            .collect();
+        let asked = || CanonicalUrl::parse(&answer.url).ok();
+        if let Some(failure) = answer.failure.as_ref().filter(|_| answer.status.is_none())
+            && let Some(url) = answer.final_url.clone().or_else(asked)
+        {
+            let failure = Failure::new(failure.kind, failure.detail.clone());
+            harvests.push(self.harvest(url, attempt, fetched_at, Outcome::Failure(failure)));
+        }
+        if harvests.is_empty() {
+            return true;
+        }
+        self.weight.take(harvests.iter().map(bytes).sum());
+        self.door.as_ref().is_some_and(|door| door.send(harvests).is_ok())
+    }
+
+    /// Waits until everything is on disk.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        drop(self.door.take());
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(kept)) => kept,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(()),
+        }
+    }
+
+    fn harvest(&mut self, url: CanonicalUrl, attempt: u8, at: SystemTime, outcome: Outcome) -> Harvest {
+        let id = VisitId(self.next_visit);
+        self.next_visit += 1;
+        let visit = Visit { id, host: url.host_key(), url, depth: 0, hops: 0, attempt, via: None };
+        Harvest { visit, fetched_at: at.into(), outcome, links: Vec::new(), extract_error: None }
+    }
+}
+
+fn keep(
     mut sealer: Sealer,
     mut writer: Writer,
     inside: &mpsc::Receiver<Vec<Harvest>>,
@@ -123,7 +165,8 @@ fn look_into(harvest: &mut Harvest) -> DecodedFacts {
     let (size, note) = match dragline_coding::decode(coding, page.body.clone(), &bounds) {
         Ok(decoded) => {
             let size = decoded.bytes.len();
-            let told = |cut: dragline_coding::Cut| format!("the decoded body is cut after {size} bytes: {cut}");
+            let told =
+                |cut: dragline_coding::Cut| format!("the decoded body is cut after {size} bytes: {cut}");
             (size, decoded.truncated.map(told))
         }
         Err(error) => (page.body.len(), Some(error.to_string())),
