@@ -6,11 +6,14 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use dragline_model::{GivenUp, Stale, Timings, TlsSession};
+use dragline_model::{Blame, FailureKind, GivenUp, Stale, Timings, TlsSession, Truncation};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 
-use crate::{Answer, Hop, expect::json_text};
+use crate::{Answer, Cut, Hop, expect::json_text};
+
+/// Deepest JSON that stands in a line as JSON; what is deeper ends readers that recurse, and is given as text.
+const DEPTH_MAX: usize = 512;
 
 /// An answer in names that scripts depend on; what is absent is `null`.
 ///
@@ -18,6 +21,7 @@ use crate::{Answer, Hop, expect::json_text};
 /// |---|---|
 /// | `n`, `url` | the call's place in the input, from 1, and its URL as given |
 /// | `final_url` | the URL that answered, where redirects led to another |
+/// | `ok` | the answer is as wished: no failure, whole, and an expected status |
 /// | `status`, `mime`, `fetched_at` | of the last answer |
 /// | `size`, `digest` | of the body, content coding undone |
 /// | `redirects` | those that were followed: `url`, `status`, `location` of each |
@@ -58,6 +62,7 @@ impl Serialize for Line<'_> {
         line.serialize_entry("n", &answer.n)?;
         line.serialize_entry("url", &answer.url)?;
         line.serialize_entry("final_url", &answer.final_url)?;
+        line.serialize_entry("ok", &answer.is_ok())?;
         line.serialize_entry("status", &answer.status)?;
         let fetched_at = humantime::format_rfc3339_millis(answer.fetched_at).to_string();
         line.serialize_entry("fetched_at", &fetched_at)?;
@@ -70,9 +75,13 @@ impl Serialize for Line<'_> {
         line.serialize_entry("truncated", &answer.truncated.map(|cut| cut.as_str()))?;
         line.serialize_entry("attempts", &answer.attempts)?;
         let failure = answer.failure.as_ref();
-        line.serialize_entry("error", &failure.map(|it| it.kind))?;
-        line.serialize_entry("blame", &failure.map(|it| it.kind.blame()))?;
-        line.serialize_entry("detail", &failure.map(|it| &it.detail).or(answer.detail.as_ref()))?;
+        let cut = answer.truncated.filter(|_| failure.is_none()).map(told_cut);
+        let error = failure.map(|it| it.kind).or(cut.map(|_| FailureKind::Truncated));
+        let blame = failure.map(|it| it.kind.blame()).or(cut.map(|(blame, _)| blame));
+        let detail = failure.map(|it| it.detail.as_str()).or(cut.map(|(_, why)| why));
+        line.serialize_entry("error", &error)?;
+        line.serialize_entry("blame", &blame)?;
+        line.serialize_entry("detail", &detail.or(answer.detail.as_deref()))?;
         line.serialize_entry("timings", &answer.timings.as_ref().map(Phases::of))?;
         line.serialize_entry("tls", &answer.tls.as_ref().map(Tls::of))?;
         if self.headers {
@@ -81,7 +90,7 @@ impl Serialize for Line<'_> {
         if has_answer {
             if let Some(json) = json(answer) {
                 line.serialize_entry("json", &json)?;
-            } else if let Ok(text) = std::str::from_utf8(&answer.body) {
+            } else if let Some(text) = text(&answer.body) {
                 line.serialize_entry("body", text)?;
             } else {
                 line.serialize_entry("body_base64", &BASE64_STANDARD.encode(&answer.body))?;
@@ -204,8 +213,53 @@ fn json(answer: &Answer) -> Option<Box<RawValue>> {
         return None;
     }
     // Checked first, so that what is put together is known to be of one piece.
-    serde_json::from_str::<&RawValue>(text).ok()?;
+    serde_json::from_str::<&RawValue>(text).ok().filter(|_| is_shallow(text))?;
     RawValue::from_string(compact(text)).ok()
+}
+
+/// A body that is text. One with zero bytes in it is not, and would take six characters for each.
+fn text(body: &[u8]) -> Option<&str> {
+    std::str::from_utf8(body).ok().filter(|text| !text.contains('\0'))
+}
+
+/// Whose a cut is, and what to do about it. A body that is cut is an error in a line: who reads only that is not
+/// to take a part for the whole.
+fn told_cut(cut: Cut) -> (Blame, &'static str) {
+    match cut {
+        Cut::Wire(Truncation::Length) => {
+            (Blame::Configuration, "the body is cut at the limit; --max-body allows more")
+        }
+        Cut::Wire(Truncation::Time) => {
+            (Blame::Server, "the body was still coming when the time was up; --timeout allows more")
+        }
+        Cut::Coding(dragline_coding::Cut::Damaged) => {
+            (Blame::Server, "the body is a beginning: its content coding is cut short or damaged")
+        }
+        Cut::Coding(_) => {
+            (Blame::Configuration, "the decoded body is cut at a limit; --max-body may allow more")
+        }
+    }
+}
+
+/// True where JSON is nested no deeper than common readers can follow.
+fn is_shallow(text: &str) -> bool {
+    let (mut depth, mut is_string, mut is_escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_string => is_escaped = true,
+            b'"' => is_string = !is_string,
+            b'[' | b'{' if !is_string => {
+                depth += 1;
+                if depth > DEPTH_MAX {
+                    return false;
+                }
+            }
+            b']' | b'}' if !is_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    true
 }
 
 /// Well-formed JSON without the white space between its tokens. A string in it has no line ends (RFC 8259 §7), so
@@ -272,7 +326,7 @@ mod tests {
         let line = answer("text/plain", b"x").line().to_string();
         assert_eq!(
             line,
-            "{\"n\":7,\"url\":\"http://a.test/\",\"final_url\":null,\"status\":200,\
+            "{\"n\":7,\"url\":\"http://a.test/\",\"final_url\":null,\"ok\":false,\"status\":200,\
              \"fetched_at\":\"1970-01-01T00:00:00.000Z\",\"mime\":\"text/plain\",\"size\":1,\"digest\":null,\
              \"redirects\":[],\"location\":null,\"truncated\":null,\"attempts\":1,\"error\":null,\"blame\":null,\
              \"detail\":null,\"timings\":null,\"tls\":null,\"body\":\"x\"}"
@@ -338,6 +392,32 @@ mod tests {
                 proptest::prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&compact).unwrap(), value);
                 proptest::prop_assert!(!compact.contains('\n'));
             }
+        }
+    }
+
+    #[test]
+    fn a_cut_is_an_error() {
+        for (cut, blame) in [
+            (Cut::Wire(Truncation::Length), "configuration"),
+            (Cut::Wire(Truncation::Time), "server"),
+            (Cut::Coding(dragline_coding::Cut::Damaged), "server"),
+            (Cut::Coding(dragline_coding::Cut::Limit), "configuration"),
+        ] {
+            let answer = Answer { status: Some(200), truncated: Some(cut), ..Answer::empty() };
+            let line: serde_json::Value = serde_json::from_str(&answer.line().to_string()).unwrap();
+            assert_eq!((&line["error"], &line["blame"]), (&"truncated".into(), &blame.into()), "{cut:?}");
+            assert_eq!((&line["ok"], &line["status"]), (&false.into(), &200.into()));
+        }
+    }
+
+    #[test]
+    fn what_ends_a_reader_is_text() {
+        let deep = format!("{}{}", "[".repeat(600), "]".repeat(600));
+        let bodies = [(deep.as_str(), "body"), ("[\"[[[\\\"[\"]", "json"), ("a\0b", "body_base64")];
+        for (body, name) in bodies {
+            let answer = Answer { status: Some(200), body: body.to_owned().into(), ..Answer::empty() };
+            let line: serde_json::Value = serde_json::from_str(&answer.line().to_string()).unwrap();
+            assert!(line.get(name).is_some(), "{body:.20} as {name}");
         }
     }
 }
