@@ -257,7 +257,7 @@ pub(super) struct LinksArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  dragline fetch 'https://api.example/items?page=[1-50]' --expect json > answers.jsonl\n  dragline fetch @urls.txt --per-host 8 --rate 20/s --retries 3\n  dragline fetch https://api.example/search -d 'q=spider' -H 'Accept: application/json' --auth me:secret\n  dragline fetch 'http://{a,b}.example/[01-12].csv' --expect text/csv --store kept --explain-slow\n\nA line has: n, url, final_url, status, fetched_at, mime, size, digest, redirects, location, truncated,\nattempts, error, blame, detail, timings, tls, and json, body or body_base64.\n\nExit codes: 0 every answer as wished, 3 no response at all, 4 some answers not as wished\n(an error, a status other than 2xx, or not what --expect says), 130 interrupted."
+    after_help = "Examples:\n  dragline fetch 'https://api.example/items?page=[1-50]' --expect json > answers.jsonl\n  dragline fetch @urls.txt --per-host 8 --rate 20/s --retries 3\n  dragline fetch https://api.example/search -d 'q=spider' -H 'Accept: application/json' --auth me:secret\n  dragline fetch 'http://{a,b}.example/[01-12].csv' --expect text/csv --store kept --explain-slow\n\nA line has: n, url, final_url, ok, status, fetched_at, mime, size, digest, redirects, location, truncated,\nattempts, error, blame, detail, timings, tls, and json, body or body_base64.\n\nExit codes: 0 every answer as wished, 3 no response at all, 4 some answers not as wished\n(an error, a status other than 2xx, or not what --expect says), 130 interrupted."
 )]
 pub(super) struct FetchArgs {
     /// What to ask: URLs with [1-50], [a-z:2], {x,y} in them; @FILE or - for a list, one a line
