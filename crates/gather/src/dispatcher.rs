@@ -311,31 +311,18 @@ mod tests {
         task::{Context, Wake, Waker},
     };
 
-    use dragline_fetch::{Settings, Shared};
-    use tokio::sync::Semaphore;
-
     use super::*;
-    use crate::{Call, board::Board, roster::Order, rules::Rules};
+    use crate::{Call, board::Board, roster::Order, worker::tests::equipment};
 
     /// A dispatcher whose only request is out, while another waits for a second.
     fn waiting(board: &Arc<Board>) -> Dispatcher {
-        let (answers, _) = mpsc::unbounded_channel();
-        let (notes_in, notes) = mpsc::unbounded_channel();
+        let (equipment, _, notes) = equipment(board);
         let mut roster = Roster::new(1, Order::Turns, None);
         let errand = Errand::new(2, Call::get("http://a.test/").unwrap(), None);
         roster.wait(2, "http://a.test", Box::new(errand), Instant::now() + Duration::from_secs(1));
         Dispatcher {
             roster,
-            equipment: Equipment {
-                shared: Shared::new(Settings::default()).unwrap(),
-                rules: Arc::new(Rules::default()),
-                board: Arc::clone(board),
-                answers,
-                notes: notes_in,
-                aside: Arc::new(Semaphore::new(1)),
-                fail_fast: false,
-                in_order: false,
-            },
+            equipment,
             drawn: mpsc::channel(1).1,
             notes,
             concurrency: 1,

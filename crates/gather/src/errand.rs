@@ -39,7 +39,8 @@ pub(crate) struct Errand {
     /// What was asked along the chain, cookies included.
     asked: Vec<String>,
     began: Option<Instant>,
-    spent: Duration,
+    /// In requests that are over.
+    pub(crate) spent: Duration,
 }
 
 impl Errand {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use dragline_coding::Bounds;
 use dragline_frontier::Retry;
 use dragline_model::{Failure, FailureKind, Page, Settled};
 use sha2::{Digest, Sha256};
@@ -117,9 +118,15 @@ fn never_left(failure: &Failure) -> bool {
 }
 
 /// The answer of a response that is the last. A large body makes this a matter of milliseconds.
-pub(crate) fn answer(rules: &Rules, begun: Answer, page: Page, detail: Option<String>) -> Answer {
-    let Page { status, head, body, truncated, peer, tls, timings, .. } = page;
-    let (body, cut, damage) = decode(rules, &head, body);
+pub(crate) fn answer(
+    rules: &Rules,
+    begun: Answer,
+    page: Page,
+    decoded: Decoded,
+    detail: Option<String>,
+) -> Answer {
+    let Page { status, head, truncated, peer, tls, timings, .. } = page;
+    let Decoded { body, cut, damage } = decoded;
     let mime = head.mime();
     let truncated = truncated.map(Cut::Wire).or(cut);
     let is_whole = truncated.is_none();
@@ -160,18 +167,39 @@ pub(crate) fn panicked(errand: &mut Errand, why: String) -> Answer {
     failed(errand.answer(SystemTime::now()), Failure::new(FailureKind::Panicked, why))
 }
 
-/// The body without its content codings; as it came where they cannot be undone, with the reason.
-fn decode(
-    rules: &Rules,
-    head: &dragline_model::ResponseHead,
+/// A body without its content codings; as it came where they cannot be undone.
+pub(crate) struct Decoded {
     body: Bytes,
-) -> (Bytes, Option<Cut>, Option<Failure>) {
-    let codings = head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
+    /// Why it is not whole.
+    cut: Option<Cut>,
+    /// Why they cannot be undone.
+    damage: Option<Failure>,
+}
+
+/// Undoes the content codings.
+pub(crate) fn decode(page: &Page, bounds: &Bounds) -> Decoded {
+    let body = page.body.clone();
+    let codings = page.head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
     let codings: Vec<_> = codings.map(|(_, value)| String::from_utf8_lossy(value)).collect();
-    match dragline_coding::decode(Some(&codings.join(",")), body.clone(), &rules.bounds) {
-        Ok(decoded) => (decoded.bytes, decoded.truncated.map(Cut::Coding), None),
-        Err(error) => (body, None, Some(Failure::new(FailureKind::Malformed, error.to_string()))),
+    match dragline_coding::decode(Some(&codings.join(",")), body.clone(), bounds) {
+        Ok(decoded) => Decoded { body: decoded.bytes, cut: decoded.truncated.map(Cut::Coding), damage: None },
+        Err(error) => {
+            let damage = Some(Failure::new(FailureKind::Malformed, error.to_string()));
+            Decoded { body, cut: None, damage }
+        }
     }
+}
+
+/// The same, unless more than so many bytes come of it: a coded body does not show how large it is.
+pub(crate) fn decode_small(page: &Page, bounds: &Bounds, bytes: usize) -> Option<Decoded> {
+    if page.body.len() > bytes {
+        return None;
+    }
+    let within = Bounds { decoded_bytes: bounds.decoded_bytes.min(bytes), ..bounds.clone() };
+    let decoded = decode(page, &within);
+    let is_small = within.decoded_bytes == bounds.decoded_bytes
+        || decoded.cut != Some(Cut::Coding(dragline_coding::Cut::Limit));
+    is_small.then_some(decoded)
 }
 
 fn digest(body: &[u8]) -> String {

@@ -29,9 +29,6 @@ use crate::{
 /// other calls of this one should not wait for.
 const LARGE_BODY_BYTES: usize = 256 << 10;
 
-/// What a coded body may be larger than it looks, for that question.
-const CODED_FACTOR: usize = 8;
-
 /// How often idle connections are looked through.
 const REAP_EVERY: Duration = Duration::from_secs(1);
 
@@ -202,14 +199,17 @@ impl Bench {
 
     /// Makes the answer, off this thread where that takes long.
     async fn settle(&self, begun: Answer, page: Page, detail: Option<String>) -> Answer {
-        let Equipment { rules, board, aside, in_order, .. } = &self.equipment;
-        if !is_large(&page) {
-            return verdict::answer(rules, begun, page, detail);
+        let Equipment { rules, aside, .. } = &self.equipment;
+        if let Some(decoded) = verdict::decode_small(&page, &rules.bounds, LARGE_BODY_BYTES) {
+            return verdict::answer(rules, begun, page, decoded, detail);
         }
         // Never closed; were it, large bodies would only be worked on side by side.
         let leave = aside.acquire().await;
         let rules = Arc::clone(rules);
-        let task = tokio::task::spawn_blocking(move || verdict::answer(&rules, begun, page, detail));
+        let task = tokio::task::spawn_blocking(move || {
+            let decoded = verdict::decode(&page, &rules.bounds);
+            verdict::answer(&rules, begun, page, decoded, detail)
+        });
         let answer = match task.await {
             Ok(answer) => answer,
             Err(error) => match error.try_into_panic() {
@@ -217,8 +217,16 @@ impl Bench {
                 Err(error) => panic!("a large body could not be worked on: {error}"),
             },
         };
+        self.room().await;
+        // Only now: a body that is decoded and waits is the only one.
         drop(leave);
-        // It keeps its share of memory until the consumer has made room for it.
+        answer
+    }
+
+    /// Waits until the consumer has made room; only the consumer makes any, so that there is no circle. In the
+    /// order of the questions an earlier one may be what makes room for all others, and nobody waits.
+    async fn room(&self) {
+        let Equipment { board, in_order, .. } = &self.equipment;
         while !in_order && !board.has_room_for_bytes() {
             let room = board.room.notified();
             if board.has_room_for_bytes() {
@@ -226,7 +234,6 @@ impl Bench {
             }
             room.await;
         }
-        answer
     }
 
     fn answer(&self, answer: Answer) {
@@ -259,13 +266,119 @@ impl Over {
     }
 }
 
-fn is_large(page: &Page) -> bool {
-    let factor = if page.head.field("content-encoding").is_some() { CODED_FACTOR } else { 1 };
-    page.body.len().saturating_mul(factor) > LARGE_BODY_BYTES
-}
-
 /// What a panic says.
 pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no words".to_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::{future::Future, io::Write, pin::pin, task::Context};
+
+    use actix_rt::System;
+    use bytes::Bytes;
+    use dragline_fetch::Settings;
+    use dragline_model::{FailureKind, ResponseHead, Timings};
+
+    use super::*;
+    use crate::Call;
+
+    type Answers = mpsc::UnboundedReceiver<Answer>;
+    type Notes = mpsc::UnboundedReceiver<Note>;
+
+    /// Equipment for loopback, and what comes of it.
+    pub(crate) fn equipment(board: &Arc<Board>) -> (Equipment, Answers, Notes) {
+        let ((answers, arrivals), (notes, notes_out)) =
+            (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let settings = Settings { allow_net: vec!["127.0.0.0/8".parse().unwrap()], ..Settings::default() };
+        let equipment = Equipment {
+            shared: Shared::new(settings).unwrap(),
+            rules: Arc::new(Rules { retries: 0, ..Rules::default() }),
+            board: Arc::clone(board),
+            answers,
+            notes,
+            aside: Arc::new(Semaphore::new(1)),
+            fail_fast: false,
+            in_order: false,
+        };
+        (equipment, arrivals, notes_out)
+    }
+
+    /// A kilobyte that becomes so many bytes.
+    fn coded(bytes: usize) -> Page {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![0; bytes]).unwrap();
+        Page {
+            status: 200,
+            request: Vec::new().into(),
+            head: ResponseHead::new(Bytes::from_static(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")),
+            body: encoder.finish().unwrap().into(),
+            truncated: None,
+            peer: None,
+            tls: None,
+            timings: Timings::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_decoded_and_waits_for_room_is_one_body() {
+        let board = Arc::new(Board::default());
+        let (equipment, _answers, _notes) = equipment(&board);
+        let (rules, aside) = (Arc::clone(&equipment.rules), Arc::clone(&equipment.aside));
+        let bench = Bench { number: 0, client: Client::new(&equipment.shared), equipment };
+        let room = 64 << 20;
+        board.answered(true, room);
+
+        let small = bench.settle(Answer::empty(), coded(LARGE_BODY_BYTES), None).await;
+        assert_eq!((small.body.len(), small.truncated), (LARGE_BODY_BYTES, None), "it waits for nothing");
+
+        let mut large = pin!(bench.settle(Answer::empty(), coded(LARGE_BODY_BYTES + 1), None));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        // Another thread has the rules while it works.
+        let known = Arc::strong_count(&rules);
+        assert!(large.as_mut().poll(&mut cx).is_pending());
+        while Arc::strong_count(&rules) > known {
+            std::thread::yield_now();
+        }
+        for _ in 0..1000 {
+            assert!(large.as_mut().poll(&mut cx).is_pending(), "there is no room");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(aside.available_permits(), 0, "no other is decoded meanwhile");
+        board.took(room);
+        let large = large.await;
+        assert_eq!((large.body.len(), large.truncated), (LARGE_BODY_BYTES + 1, None));
+        assert_eq!(aside.available_permits(), 1);
+    }
+
+    #[test]
+    fn a_panic_over_one_is_its_answer_and_nobody_elses() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let board = Arc::new(Board::default());
+        let (equipment, mut answers, mut notes) = equipment(&board);
+        let errands = (1..=3).map(|n| {
+            let call = Call::get(&format!("http://{closed}/")).unwrap();
+            let mut errand = Box::new(Errand::new(n, call, None));
+            if n == 2 {
+                // No more can be added to it.
+                errand.spent = Duration::MAX;
+            }
+            errand
+        });
+        System::new().block_on(async {
+            let worker = Worker::start(0, &equipment).unwrap();
+            assert!(worker.hand(errands.collect()).is_ok());
+            let mut kinds = Vec::new();
+            for _ in 1..=3 {
+                let answer = answers.recv().await.unwrap();
+                kinds.push((answer.n, answer.failure.unwrap().kind));
+                assert!(matches!(notes.recv().await.unwrap().what, What::Done { rest: None }));
+            }
+            kinds.sort_unstable_by_key(|(n, _)| *n);
+            let (other, own) = (FailureKind::Connect, FailureKind::Panicked);
+            assert_eq!(kinds, [(1, other), (2, own), (3, other)]);
+            worker.stop();
+        });
+    }
 }
