@@ -31,6 +31,7 @@ fn imports_run_one_way() {
         ("crates/model", &[][..]),
         ("crates/coding", &[]),
         ("crates/cookies", &["model"]),
+        ("crates/politeness", &["model"]),
         ("crates/fakeweb", &[]),
         ("crates/frontier", &["model"]),
         ("crates/fetch", &["model", "cookies"]),

@@ -1,0 +1,2 @@
+//! What robots.txt costs.
+fn main() {}

@@ -1,0 +1,100 @@
+//! A rule's pattern against a path (RFC 9309 §2.2.2, §2.2.3), in time linear in both.
+//!
+//! Owns the meaning of `*` and `$`. Both sides come in the spelling of [`super::normal`].
+
+use memchr::{memchr, memmem, memrchr};
+
+/// How many bytes of a pattern stand for themselves: up to the first `*`, or to the `$` at its end.
+pub(super) fn literal_prefix(pattern: &[u8]) -> usize {
+    let unanchored = pattern.strip_suffix(b"$").unwrap_or(pattern);
+    memchr(b'*', unanchored).unwrap_or(unanchored.len())
+}
+
+/// Does `pattern` match `path` from its beginning?
+///
+/// Each piece between two `*` is looked for behind the one before it, and the first place is taken: a later
+/// one could only leave less room for the rest. So nothing is tried twice, however many `*` there are.
+pub(super) fn matches(pattern: &[u8], path: &[u8]) -> bool {
+    let (pattern, is_anchored) = match pattern.strip_suffix(b"$") {
+        Some(before) => (before, true),
+        None => (pattern, false),
+    };
+    let Some(star) = memchr(b'*', pattern) else {
+        return if is_anchored { path == pattern } else { path.starts_with(pattern) };
+    };
+    let Some(mut room) = path.strip_prefix(&pattern[..star]) else { return false };
+    let mut pieces = &pattern[star + 1..];
+    if is_anchored {
+        // The last piece has to be the path's end.
+        let last_star = memrchr(b'*', pieces).map_or(0, |at| at + 1);
+        let Some(before) = room.strip_suffix(&pieces[last_star..]) else { return false };
+        (room, pieces) = (before, &pieces[..last_star]);
+    }
+    for piece in pieces.split(|byte| *byte == b'*').filter(|piece| !piece.is_empty()) {
+        let Some(at) = memmem::find(room, piece) else { return false };
+        room = &room[at + piece.len()..];
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_and_paths() {
+        for (pattern, yes, no) in [
+            ("/", &["/", "/a"][..], &[][..]),
+            ("/fish", &["/fish", "/fish.html", "/fishheads/x"], &["/Fish", "/catfish", "/fis", "/"]),
+            ("/fish*", &["/fish", "/fish.html"], &["/Fish", "/catfish"]),
+            ("/fish/", &["/fish/", "/fish/x"], &["/fish"]),
+            ("/*.php", &["/a.php", "/a.php5?x", "/b/.php"], &["/a.PHP", "/php"]),
+            ("/*.php$", &["/a.php", "/a.php/b.php"], &["/a.php5", "/a.php?x", "/.ph"]),
+            ("/fish*.php", &["/fish.php", "/fishheads/catfish.php?x"], &["/Fish.PHP", "/fis.php"]),
+            ("/$", &["/"], &["/a"]),
+            ("*", &["/", "/a"], &[]),
+            ("*$", &["/", "/a"], &[]),
+            ("/a$", &["/a"], &["/ab", "/"]),
+            ("/a**b", &["/ab", "/axb"], &["/ba"]),
+            ("/a*$", &["/a", "/ab"], &["/b"]),
+            // The prefix and the end may not share bytes.
+            ("/ab*b$", &["/abb", "/abxb"], &["/ab"]),
+            ("/*a*a$", &["/aa", "/xaya"], &["/a"]),
+            ("/*ab*abc", &["/ababc"], &["/abc"]),
+        ] {
+            for path in yes {
+                assert!(matches(pattern.as_bytes(), path.as_bytes()), "{pattern} {path}");
+            }
+            for path in no {
+                assert!(!matches(pattern.as_bytes(), path.as_bytes()), "{pattern} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_for_itself() {
+        for (pattern, want) in [("/a", 2), ("/a$", 2), ("/a*b$", 2), ("*", 0), ("/", 1), ("$", 0), ("", 0)] {
+            assert_eq!(literal_prefix(pattern.as_bytes()), want, "{pattern}");
+        }
+    }
+
+    /// The definition, tried out: exponential, right, and small enough here.
+    fn by_definition(pattern: &[u8], path: &[u8]) -> bool {
+        match pattern {
+            [] => true,
+            b"$" => path.is_empty(),
+            [b'*', rest @ ..] => (0..=path.len()).any(|skip| by_definition(rest, &path[skip..])),
+            [byte, rest @ ..] => path.first() == Some(byte) && by_definition(rest, &path[1..]),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn as_the_definition_says(pattern in "[/ab*]{0,8}\\$?", path in "/[ab/]{0,10}") {
+            proptest::prop_assert_eq!(
+                matches(pattern.as_bytes(), path.as_bytes()),
+                by_definition(pattern.as_bytes(), path.as_bytes())
+            );
+        }
+    }
+}
