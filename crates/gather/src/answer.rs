@@ -44,8 +44,16 @@ pub struct Answer {
     pub attempts: u32,
     /// Where the time of the last request went.
     pub timings: Option<Timings>,
+    /// Every request that was made for it, in order: all hops, all attempts. One whose end is not known, because
+    /// something of ours panicked over it, is missing.
+    pub tries: Vec<Try>,
     /// Time spent in requests: all hops, all attempts.
     pub spent: Duration,
+    /// Time in which it waited for its turn (a free place, the [pace](crate::Gather::rate), a consumer who is
+    /// slow), before each of its requests; from when it was drawn from the source.
+    pub queued: Duration,
+    /// Time in which it waited before another attempt, or because the origin wanted to be asked nothing.
+    pub backed_off: Duration,
     /// From the beginning of the first request to the answer: that, and the waits between.
     pub elapsed: Duration,
     /// Why this is not the answer that was wished for. A status and a body may be there all the same
@@ -66,6 +74,17 @@ pub struct Answer {
     pub(crate) is_ok: bool,
     /// The body shall be JSON, whatever its type says.
     pub(crate) names_json: bool,
+}
+
+/// One request that was made.
+#[derive(Debug, Clone)]
+pub struct Try {
+    /// What was asked.
+    pub url: CanonicalUrl,
+    /// Where its time went.
+    pub timings: Timings,
+    /// What it failed with; none where there was a response, whatever that said.
+    pub failure: Option<FailureKind>,
 }
 
 /// A redirect that was followed.
@@ -142,7 +161,10 @@ impl Answer {
             digest: None,
             attempts: 0,
             timings: None,
+            tries: Vec::new(),
             spent: Duration::ZERO,
+            queued: Duration::ZERO,
+            backed_off: Duration::ZERO,
             elapsed: Duration::ZERO,
             failure: None,
             detail: None,

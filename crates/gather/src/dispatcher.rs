@@ -138,7 +138,9 @@ impl Dispatcher {
             return None;
         }
         let last = self.last();
-        self.roster.grant(now, last)
+        let (mut errand, waited) = self.roster.grant(now, last)?;
+        errand.waited(waited);
+        Some(errand)
     }
 
     /// Something may go, if only the one that is due.
@@ -189,7 +191,7 @@ impl Dispatcher {
                 board.asked();
                 let errand = Errand::new(n, call, self.jar.clone());
                 let url = errand.target.url.clone();
-                self.roster.put(n, url.origin(), Box::new(errand));
+                self.roster.put(n, url.origin(), Box::new(errand), Instant::now());
             }
             Some((n, Err(error))) => {
                 board.asked();
@@ -205,16 +207,16 @@ impl Dispatcher {
         let after = |wait| now.checked_add(wait).unwrap_or(now + FAR);
         match what {
             What::Done { rest: None } => {}
-            What::Done { rest: Some(rest) } => self.roster.rest(at.origin(), after(rest)),
+            What::Done { rest: Some(rest) } => self.roster.rest(at.origin(), now, after(rest)),
             What::Back { errand, wait, rest } => {
                 let (n, to) = (errand.n, errand.target.url.clone());
                 if rest {
-                    self.roster.rest(at.origin(), after(wait));
+                    self.roster.rest(at.origin(), now, after(wait));
                 }
                 if rest || wait.is_zero() {
-                    self.roster.put(n, to.origin(), errand);
+                    self.roster.put(n, to.origin(), errand, now);
                 } else {
-                    self.roster.wait(n, to.origin(), errand, after(wait));
+                    self.roster.wait(n, to.origin(), errand, now, after(wait));
                 }
             }
         }
@@ -319,7 +321,8 @@ mod tests {
         let (equipment, _, notes) = equipment(board);
         let mut roster = Roster::new(1, Order::Turns, None);
         let errand = Errand::new(2, Call::get("http://a.test/").unwrap(), None);
-        roster.wait(2, "http://a.test", Box::new(errand), Instant::now() + Duration::from_secs(1));
+        let now = Instant::now();
+        roster.wait(2, "http://a.test", Box::new(errand), now, now + Duration::from_secs(1));
         Dispatcher {
             roster,
             equipment,

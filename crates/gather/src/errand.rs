@@ -10,14 +10,15 @@ use std::{
 
 use dragline_cookies::Jar;
 use dragline_fetch::{Method, Request};
-use dragline_model::{CanonicalUrl, Page, Timings};
+use dragline_model::{CanonicalUrl, FailureKind, Page, Timings};
 use tokio::time::Instant;
 
 use crate::{
-    Answer, Call, Hop, Kept,
+    Answer, Call, Hop, Kept, Try,
     answer::location,
     call::Target,
     redirect::{Step, goes_along, is_of_body},
+    roster::Waited,
     rules::Rules,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Errand {
     pages: Vec<Kept>,
     /// What was asked along the chain, cookies included.
     asked: Vec<String>,
+    tries: Vec<Try>,
+    waited: Waited,
     began: Option<Instant>,
     /// In requests that are over.
     pub(crate) spent: Duration,
@@ -56,6 +59,8 @@ impl Errand {
             hops: Vec::new(),
             pages: Vec::new(),
             asked: Vec::new(),
+            tries: Vec::new(),
+            waited: Waited::default(),
             began: None,
             spent: Duration::ZERO,
         }
@@ -101,9 +106,20 @@ impl Errand {
         !self.body_dropped && !self.call.body.is_empty()
     }
 
+    /// Its turn has come, after so long.
+    pub(crate) fn waited(&mut self, waited: Waited) {
+        self.waited.queued += waited.queued;
+        self.waited.backed_off += waited.backed_off;
+    }
+
     /// A request is over.
-    pub(crate) fn spent(&mut self, timings: &Timings) {
+    pub(crate) fn tried(&mut self, timings: &Timings, failure: Option<FailureKind>) {
         self.spent += timings.total;
+        // Mostly it stays the only one.
+        if self.tries.is_empty() {
+            self.tries.reserve_exact(1);
+        }
+        self.tries.push(Try { url: self.target.url.clone(), timings: *timings, failure });
     }
 
     /// An answer of the chain, for a store.
@@ -171,7 +187,7 @@ impl Errand {
         format!("{method} {}\n{query}\n{}", target.url, cookies.unwrap_or_default())
     }
 
-    /// The answer's beginning: what is known of the call. Takes the hops and pages that were gathered.
+    /// The answer's beginning: what is known of the call. Takes what was gathered on the way.
     pub(crate) fn answer(&mut self, fetched_at: SystemTime) -> Answer {
         let has_moved = self.target.url != self.call.target.url;
         Answer {
@@ -179,6 +195,9 @@ impl Errand {
             url: self.call.asked.clone(),
             final_url: has_moved.then(|| self.target.url.clone()),
             attempts: self.attempts,
+            tries: take(&mut self.tries),
+            queued: self.waited.queued,
+            backed_off: self.waited.backed_off,
             spent: self.spent,
             elapsed: self.began.map_or(Duration::ZERO, |began| began.elapsed()),
             hops: take(&mut self.hops),

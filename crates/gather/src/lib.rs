@@ -81,7 +81,7 @@ mod answers;
 pub use answers::{AnswerStream, Answers, Handle};
 
 mod answer;
-pub use answer::{Answer, Cut, Hop, Kept, NotJson};
+pub use answer::{Answer, Cut, Hop, Kept, NotJson, Try};
 
 mod line;
 pub use line::Line;

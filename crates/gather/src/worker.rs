@@ -164,7 +164,7 @@ impl Bench {
         match self.client.fetch(&request).await {
             Ok(page) => {
                 board.received(page.body.len());
-                errand.spent(&page.timings);
+                errand.tried(&page.timings, None);
                 match verdict::of_page(rules, errand, &page) {
                     Next::Again { wait, rest } => Over::again(errand, wait, rest),
                     Next::Hop => {
@@ -184,7 +184,7 @@ impl Bench {
             }
             Err(failure) => {
                 if let Some(timings) = &failure.timings {
-                    errand.spent(timings);
+                    errand.tried(timings, Some(failure.kind));
                 }
                 match verdict::of_failure(rules, errand, &failure) {
                     Next::Again { wait, rest } => Over::again(errand, wait, rest),

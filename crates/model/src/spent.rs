@@ -30,6 +30,8 @@ const HOSTS_TOLD_MAX: usize = 3;
 pub enum Phase {
     /// Waiting here for a place: a limit of our own.
     Queue,
+    /// Waiting before another attempt, or because the host wanted to be asked nothing.
+    BackOff,
     /// Name to address.
     Dns,
     /// TCP handshake.
@@ -48,8 +50,9 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in the order of a request.
-    pub const ALL: [Phase; 8] = [
+    pub const ALL: [Phase; 9] = [
         Phase::Queue,
+        Phase::BackOff,
         Phase::Dns,
         Phase::Connect,
         Phase::Tls,
@@ -63,6 +66,7 @@ impl Phase {
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Queue => "queue",
+            Phase::BackOff => "back_off",
             Phase::Dns => "dns",
             Phase::Connect => "connect",
             Phase::Tls => "tls",
@@ -77,6 +81,7 @@ impl Phase {
     fn told(self, host: &str) -> String {
         match self {
             Phase::Queue => format!("waiting for a free place at {host} (a limit of this run)"),
+            Phase::BackOff => format!("waiting before another attempt at {host}"),
             Phase::Dns => format!("looking up the address of {host}"),
             Phase::Connect => format!("connecting to {host}"),
             Phase::Tls => format!("TLS handshakes with {host}"),
@@ -180,6 +185,11 @@ impl Ledger {
     /// Adds the time that a request to `host` waited here before it was begun.
     pub fn add_wait(&mut self, host: &str, waited: Duration) {
         self.host(host).add(Phase::Queue, waited);
+    }
+
+    /// Adds the time that a request to `host` waited because one before it had come to nothing.
+    pub fn add_back_off(&mut self, host: &str, time: Duration) {
+        self.host(host).add(Phase::BackOff, time);
     }
 
     /// Adds everything of another ledger.
@@ -375,11 +385,21 @@ mod tests {
         one.add("a", &answered(S, S), None);
         two.add("a", &answered(S, 3 * S), None);
         two.add_wait("a", 5 * S);
+        two.add_back_off("a", 9 * S);
         one.merge(&two);
         let all = one.all();
-        assert_eq!((all.requests, all.slowest, all.total()), (2, 4 * S, 11 * S));
-        assert_eq!(all.phase(Phase::Queue), 5 * S);
+        assert_eq!((all.requests, all.slowest, all.total()), (2, 4 * S, 20 * S));
+        assert_eq!((all.phase(Phase::Queue), all.phase(Phase::BackOff)), (5 * S, 9 * S));
+        assert_eq!(one.sentences()[0], "45 % of the time went to waiting before another attempt at a");
         assert!(Ledger::default().sentences().is_empty());
+    }
+
+    #[test]
+    fn every_phase_has_its_place_and_its_name() {
+        for (place, phase) in Phase::ALL.into_iter().enumerate() {
+            assert_eq!(phase as usize, place);
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.as_str());
+        }
     }
 
     #[test]

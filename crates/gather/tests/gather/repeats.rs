@@ -6,7 +6,7 @@ use dragline_fetch::Method;
 use dragline_gather::Call;
 use dragline_model::FailureKind;
 
-use crate::support::{Reply, Server, ask, gather, json, one, reply, told};
+use crate::support::{Reply, Server, ask, gather, json, one, redirect, reply, told};
 
 /// Answers with these in turn, then with 200.
 fn in_turn(replies: &[&str]) -> Server {
@@ -55,6 +55,26 @@ fn what_never_left_is() {
     let answer = ask(Call::post(&format!("http://{closed}/")).unwrap().body("x"));
     assert_eq!(answer.failure.as_ref().map(|failure| failure.kind), Some(FailureKind::Connect));
     assert_eq!((answer.attempts, answer.status, answer.is_ok()), (3, None, false));
+    let failures: Vec<_> = answer.tries.iter().map(|it| it.failure).collect();
+    assert_eq!(failures, [Some(FailureKind::Connect); 3]);
+}
+
+#[test]
+fn every_request_is_told_of_with_its_time() {
+    let server = Server::new(|seen| match (seen.target.as_str(), seen.nth) {
+        ("/a", 1) => Reply::Now(reply("500 Oops", "", "")),
+        ("/a", _) => redirect(302, "/b"),
+        _ => json("1"),
+    });
+    let answer = one(gather([server.url("/a")]).threads(1));
+    let asked: Vec<_> = answer.tries.iter().map(|it| (it.url.path_and_query(), it.failure)).collect();
+    assert_eq!(asked, [("/a", None), ("/a", None), ("/b", None)]);
+    assert_eq!(answer.tries.iter().map(|it| it.timings.total).sum::<Duration>(), answer.spent);
+    assert_eq!(answer.tries.last().map(|it| it.timings), answer.timings);
+    assert!(answer.backed_off >= Duration::from_millis(1), "{:?}", answer.backed_off);
+
+    let refused = ask("http://10.0.0.1/");
+    assert!(refused.backed_off.is_zero() && refused.tries.len() <= 1, "{:?}", refused.tries);
 }
 
 #[test]
@@ -66,6 +86,7 @@ fn an_origin_that_asks_for_rest_rests() {
     assert_eq!(server.asked(), ["GET /1", "GET /1", "GET /2"]);
     let seen = server.seen();
     assert!(seen[1].at - seen[0].at >= Duration::from_secs(1));
+    assert!(answers[0].tries.len() == 2 && answers[0].backed_off >= Duration::from_secs(1));
 }
 
 #[test]
