@@ -53,6 +53,30 @@ impl Answers {
         self.board.progress()
     }
 
+    /// True where the next answer is there, and taking it waits for nothing. One that has arrived only just now may
+    /// be missed. Whoever writes answers out can so tell when to flush:
+    ///
+    /// ```no_run
+    /// # use std::io::Write;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut out = std::io::stdout();
+    /// let mut answers = dragline_gather::Gather::new(["http://a.example/"]).start()?;
+    /// while let Some(answer) = answers.next() {
+    ///     writeln!(out, "{}", answer.line())?;
+    ///     if !answers.is_next_ready() {
+    ///         out.flush()?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_next_ready(&self) -> bool {
+        match &self.held {
+            None => !self.arrivals.is_empty(),
+            Some((held, next)) => held.contains_key(next),
+        }
+    }
+
     /// Stops: what is out is dropped, and what has arrived can still be taken.
     pub fn stop(&self) {
         self.board.stop();
@@ -74,18 +98,22 @@ impl Answers {
 
     fn poll_arrival(&mut self, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
         let Some((held, next)) = &mut self.held else { return self.arrivals.poll_recv(cx) };
-        loop {
-            if let Some(due) = held.remove(next) {
+        // All that is there, so that it is known what is ready.
+        let has_ended = loop {
+            match self.arrivals.poll_recv(cx) {
+                Poll::Ready(Some(answer)) => held.insert(answer.n, answer),
+                Poll::Ready(None) => break true,
+                Poll::Pending => break false,
+            };
+        };
+        match held.remove(next) {
+            Some(due) => {
                 *next += 1;
-                return Poll::Ready(Some(due));
+                Poll::Ready(Some(due))
             }
-            match ready!(self.arrivals.poll_recv(cx)) {
-                Some(answer) => {
-                    held.insert(answer.n, answer);
-                }
-                // Stopped: whose turn it was never comes.
-                None => return Poll::Ready(held.pop_first().map(|(_, answer)| answer)),
-            }
+            // Stopped: whose turn it was never comes.
+            None if has_ended => Poll::Ready(held.pop_first().map(|(_, answer)| answer)),
+            None => Poll::Pending,
         }
     }
 

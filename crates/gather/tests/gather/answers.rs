@@ -10,6 +10,7 @@ use std::{
 use dragline_gather::{Call, Expect};
 use dragline_model::{Blame, FailureKind};
 use futures_util::{Stream, StreamExt};
+use tokio::sync::Semaphore;
 
 use crate::support::{Reply, Server, ask, gather, json, one, reply, told};
 
@@ -132,6 +133,35 @@ fn answers_can_be_awaited_on_any_runtime() {
 
     // And blocked on within one, which would be no good idea, but no panic either.
     assert_eq!(runtime.block_on(async { gather(urls).start().unwrap().count() }), 20);
+}
+
+#[test]
+fn whether_the_next_is_there_is_known() {
+    for in_order in [false, true] {
+        let gate = Arc::new(Semaphore::new(0));
+        let permits = Arc::clone(&gate);
+        let server = Server::new(move |seen| match seen.target.as_str() {
+            "/4" => Reply::For(Arc::clone(&permits), reply("200 OK", "", "late")),
+            _ => json("1"),
+        });
+        let urls: Vec<String> = (1..=5).map(|i| server.url(&format!("/{i}"))).collect();
+        let mut answers = gather(urls).in_order(in_order).start().unwrap();
+        // All but the fourth. An answer is counted a moment before it is there; what is out, a moment after.
+        while (answers.progress().answered, answers.progress().out) != (4, 1) {
+            std::thread::yield_now();
+        }
+        let taken: Vec<bool> = (0..if in_order { 3 } else { 4 })
+            .map(|_| {
+                assert!(answers.next().is_some());
+                answers.is_next_ready()
+            })
+            .collect();
+        assert_eq!(taken.last(), Some(&false), "the fourth is not there");
+        assert!(taken[0], "the second is");
+        gate.add_permits(1);
+        assert_eq!(answers.by_ref().count(), 5 - taken.len());
+        assert!(!answers.is_next_ready(), "nothing more comes");
+    }
 }
 
 #[test]
