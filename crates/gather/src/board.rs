@@ -11,6 +11,10 @@ use tokio::sync::Notify;
 /// who is slow for a moment stops nobody.
 pub(crate) const AHEAD: u64 = 256;
 
+/// Answers over which the size of a body is averaged: enough for one that is large not to count for all, few enough
+/// to learn soon.
+const AVERAGED: u64 = 16;
+
 /// Bytes of bodies that may lie there before nothing more is asked.
 const UNTAKEN_BYTES_MAX: u64 = 64 << 20;
 
@@ -28,6 +32,8 @@ pub(crate) struct Board {
     bytes: AtomicU64,
     taken: AtomicU64,
     untaken_bytes: AtomicU64,
+    /// What a body has had lately, on average.
+    usual_bytes: AtomicU64,
     has_ended: AtomicBool,
     is_stopped: AtomicBool,
     /// The dispatcher waits for room.
@@ -68,6 +74,7 @@ impl Default for Board {
             bytes: AtomicU64::default(),
             taken: AtomicU64::default(),
             untaken_bytes: AtomicU64::default(),
+            usual_bytes: AtomicU64::default(),
             has_ended: AtomicBool::default(),
             is_stopped: AtomicBool::default(),
             is_starved: AtomicBool::default(),
@@ -123,6 +130,10 @@ impl Board {
     /// An answer is there for the consumer.
     pub(crate) fn answered(&self, is_ok: bool, bytes: usize) {
         self.untaken_bytes.fetch_add(bytes as u64, SeqCst);
+        if is_ok {
+            let _ =
+                self.usual_bytes.fetch_update(SeqCst, SeqCst, |usual| Some(averaged(usual, bytes as u64)));
+        }
         self.failed.fetch_add(u64::from(!is_ok), SeqCst);
         self.answered.fetch_add(1, SeqCst);
     }
@@ -151,6 +162,12 @@ impl Board {
         self.untaken_bytes.load(SeqCst) < UNTAKEN_BYTES_MAX
     }
 
+    /// There is room for the bytes of so many answers that have not come yet, if they are as others were.
+    pub(crate) fn has_room_for(&self, answers: u64) -> bool {
+        let expected = self.usual_bytes.load(SeqCst).saturating_mul(answers);
+        self.untaken_bytes.load(SeqCst).saturating_add(expected) <= UNTAKEN_BYTES_MAX
+    }
+
     /// The bell shall ring when something is taken. To be said before the room is looked at for the last time.
     pub(crate) fn starve(&self) {
         self.is_starved.store(true, SeqCst);
@@ -164,4 +181,9 @@ impl Board {
     pub(crate) fn is_stopped(&self) -> bool {
         self.is_stopped.load(SeqCst)
     }
+}
+
+/// An average that has seen one more; the first is all that is known.
+fn averaged(usual: u64, bytes: u64) -> u64 {
+    if usual == 0 { bytes } else { usual - usual / AVERAGED + bytes / AVERAGED }
 }

@@ -162,10 +162,11 @@ impl Dispatcher {
     /// The highest number that may go.
     ///
     /// Taken in order of arrival, any answer makes room for any other. Taken in the order of the questions, only
-    /// one does: that one may always go, and only so many that come after it.
+    /// one does: that one may always go, and only so many that come after it. Nobody there waits with a body in
+    /// hand, so that what is out is reckoned with before it comes.
     fn last(&self) -> u64 {
         let Equipment { board, in_order, .. } = &self.equipment;
-        match (in_order, board.has_room_for_bytes()) {
+        match (in_order, board.has_room_for(self.out + 1)) {
             (false, _) => u64::MAX,
             (true, true) => board.taken() + self.concurrency + AHEAD,
             (true, false) => board.taken() + 1,

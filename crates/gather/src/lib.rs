@@ -47,11 +47,18 @@
 //! | requests out | [`Gather::concurrency`], and the open files there are | 1,024 |
 //! | requests out to one origin | [`Gather::per_host`] | 32 |
 //! | starts in a time | [`Gather::rate`] | |
-//! | answers not yet taken, with those that are out | concurrency + 256; 64 MiB of bodies | |
+//! | answers not yet taken, with those that are out | concurrency + 256 | |
+//! | their bodies | no request begins past it; large bodies wait | 64 MiB |
+//! | the same in the order of the questions | no request begins past it but the one that is due; what is out is reckoned with at the usual size of a body | 64 MiB |
 //! | calls drawn from the source that wait for their origin | | 65,536 |
 //! | a call's redirects, further attempts | [`Gather::redirects`], [`Gather::retries`] | 10, 2 |
 //! | one body | [`Gather::body_limit`] | 16 MiB |
 //! | large bodies (over 256 KiB) worked on at a time | one permit over all workers | 1 |
+//!
+//! Bodies of what is out when a bound is reached come on top: small ones (up to 256 KiB) at any time, and in the
+//! order of the questions large ones too, where they are larger than those before them; they cannot wait there,
+//! because what they would wait for may be behind them. [`Gather::concurrency`] times [`Gather::body_limit`] is
+//! then the most.
 //!
 //! A call that waits, for its turn, for a rest that a server asked for, or for another attempt, holds no slot.
 

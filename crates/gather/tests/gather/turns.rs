@@ -164,6 +164,37 @@ fn large_bodies_wait_until_others_are_taken() {
 }
 
 #[test]
+fn in_order_as_many_are_asked_as_there_is_room_for() {
+    let gate = Arc::new(Semaphore::new(0));
+    let permits = Arc::clone(&gate);
+    let text = Arc::new(reply("200 OK", "", &"x".repeat(BODY)));
+    let server = Server::new(move |seen| match seen.target.as_str() {
+        "/2" => Reply::For(Arc::clone(&permits), String::clone(&text)),
+        _ => Reply::Now(String::clone(&text)),
+    });
+    let (sender, urls) = std::sync::mpsc::channel();
+    let send = |n: u64| sender.send(server.url(&format!("/{n}"))).unwrap();
+    // On connections of their own: one that says nothing for long is asked for no second time.
+    let mut answers = gather(urls).per_host(200).in_order(true).fresh(true).start().unwrap();
+    send(1);
+    assert!(answers.next().unwrap().is_ok(), "so large are they");
+    let many = 3 * ROOM;
+    (2..=many).for_each(send);
+    drop(sender);
+    while answers.progress().answered < ROOM {
+        std::thread::yield_now();
+    }
+    // Nothing tells that nothing happens; others would be there by then.
+    for _ in 0..1_000_000 {
+        std::thread::yield_now();
+    }
+    assert_eq!((server.seen().len() as u64, answers.progress().answered), (1 + ROOM, ROOM));
+    gate.add_permits(1);
+    let numbers: Vec<u64> = answers.filter(|answer| answer.is_ok()).map(|answer| answer.n).collect();
+    assert_eq!(numbers, (2..=many).collect::<Vec<_>>());
+}
+
+#[test]
 fn but_not_for_one_that_comes_after_them() {
     // The first is answered when so many others are there that none of them would make room for it.
     let gate = Arc::new(Semaphore::new(0));
