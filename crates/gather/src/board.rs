@@ -130,7 +130,8 @@ impl Board {
     /// An answer is there for the consumer.
     pub(crate) fn answered(&self, is_ok: bool, bytes: usize) {
         self.untaken_bytes.fetch_add(bytes as u64, SeqCst);
-        if is_ok {
+        // What has no body says nothing about those that have one.
+        if bytes > 0 {
             let _ =
                 self.usual_bytes.fetch_update(SeqCst, SeqCst, |usual| Some(averaged(usual, bytes as u64)));
         }
