@@ -70,7 +70,12 @@ enum Trouble {
     Crawl(CrawlError),
     Store(StoreError),
     Output(io::Error),
-    File { path: String, error: io::Error },
+    /// A want of this machine's.
+    Ours(String),
+    File {
+        path: String,
+        error: io::Error,
+    },
 }
 
 impl Trouble {
@@ -86,7 +91,7 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Usage(text) => f.write_str(text),
+            Trouble::Usage(text) | Trouble::Ours(text) => f.write_str(text),
             Trouble::Config(error) => error.fmt(f),
             Trouble::Crawl(error) => error.fmt(f),
             Trouble::Store(error) => error.fmt(f),

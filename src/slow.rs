@@ -49,7 +49,8 @@ impl Slow {
     /// Makes the report of a run that took so long.
     pub fn of(ledger: &Ledger, elapsed: Duration) -> Self {
         let all = ledger.all();
-        let out = all.total().saturating_sub(all.phase(Phase::Queue));
+        let waited = all.phase(Phase::Queue) + all.phase(Phase::BackOff);
+        let out = all.total().saturating_sub(waited);
         Self {
             because: ledger.sentences(),
             phases_s: phases(&all),

@@ -142,7 +142,7 @@ fn listen(answers: &Answers) -> Arc<AtomicBool> {
 
 /// Writes the answers as they come.
 fn tell(
-    answers: Answers,
+    mut answers: Answers,
     command: &FetchArgs,
     args: &Args,
     mut store: Option<&mut AnswerStore>,
@@ -151,13 +151,11 @@ fn tell(
     let watch = Watch::start(answers.handle(), args.output.quiet);
     let handle = answers.handle();
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut taken = 0;
-    for mut answer in answers {
-        taken += 1;
+    while let Some(mut answer) = answers.next() {
         serde_json::to_writer(&mut out, &answer.line().headers(command.headers)).map_err(io::Error::from)?;
         out.write_all(b"\n")?;
         // Where the next one is there already, one write does for both.
-        if command.order == OrderName::Input || handle.progress().answered <= taken {
+        if !answers.is_next_ready() {
             out.flush()?;
         }
         tally.add(&answer);
@@ -191,16 +189,13 @@ impl Tally {
         if let Some(failure) = refused.filter(|_| self.refused.is_none()) {
             self.refused = Some(failure.detail.clone());
         }
-        for hop in &answer.hops {
-            self.spent.add(hop.url.authority(), &hop.timings, None);
+        for tried in &answer.tries {
+            self.spent.add(tried.url.authority(), &tried.timings, tried.failure);
         }
-        let Some(timings) = &answer.timings else { return };
-        let asked =
-            answer.final_url.clone().or_else(|| dragline_model::CanonicalUrl::parse(&answer.url).ok());
-        if let Some(url) = asked {
-            let kind = failure.filter(|_| answer.status.is_none()).map(|it| it.kind);
-            self.spent.add(url.authority(), timings, kind);
-            self.spent.add_wait(url.authority(), answer.elapsed.saturating_sub(answer.spent));
+        // The waits are told of the host that was asked first: its limits are what is mostly waited for.
+        if let Some(first) = answer.tries.first() {
+            self.spent.add_wait(first.url.authority(), answer.queued);
+            self.spent.add_back_off(first.url.authority(), answer.backed_off);
         }
     }
 
@@ -249,7 +244,7 @@ fn usage(flag: &str, error: &GatherError) -> Trouble {
 
 fn trouble(error: GatherError) -> Trouble {
     match error {
-        GatherError::Threads(_) => Trouble::Output(io::Error::other(error.to_string())),
+        GatherError::Threads(_) => Trouble::Ours(error.to_string()),
         _ => Trouble::Usage(error.to_string()),
     }
 }

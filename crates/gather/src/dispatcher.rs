@@ -5,8 +5,9 @@
 //! others are looked for, up to a bound.
 
 use std::{
+    io,
     panic::{AssertUnwindSafe, resume_unwind},
-    sync::Arc,
+    sync::{Arc, mpsc::SyncSender},
     time::Duration,
 };
 
@@ -61,10 +62,18 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Works until everything is answered, or the wish to stop is known. Ends the workers before it returns.
-    pub(crate) fn run(mut self, runtime: tokio::runtime::Runtime) {
+    /// Works until everything is answered, or the wish to stop is known. Ends the workers before it returns. `begun`
+    /// learns whether there is a worker to begin with.
+    pub(crate) fn run(mut self, runtime: tokio::runtime::Runtime, begun: &SyncSender<io::Result<()>>) {
         let system = System::with_tokio_rt(move || runtime);
         system.block_on(async {
+            let first = Worker::start(0, &self.equipment).map(|worker| self.staff.add(worker));
+            let is_staffed = first.is_ok();
+            // Whoever waits for this has not gone away.
+            let _ = begun.send(first);
+            if !is_staffed {
+                return;
+            }
             let over = AssertUnwindSafe(self.dispatch()).catch_unwind().await;
             // Also after a panic: the workers hold the other end of what the consumer waits for.
             self.staff.stop();
@@ -245,18 +254,24 @@ impl Staff {
     fn give(&mut self, errand: Box<Errand>, threads: usize, equipment: &Equipment) {
         let fewest = self.workers.iter().enumerate().min_by_key(|(_, place)| place.out);
         let (number, fewest) = fewest.map_or((0, WORKER_FULL), |(number, place)| (number, place.out));
-        let number = if fewest >= WORKER_FULL && self.workers.len() < threads.max(1) {
-            self.workers.push(Place::new(self.workers.len(), equipment));
+        // Where the system has no thread for one more, those who are there take it.
+        let more = (fewest >= WORKER_FULL && self.workers.len() < threads.max(1))
+            .then(|| Worker::start(self.workers.len(), equipment).ok())
+            .flatten();
+        let number = more.map_or(number, |worker| {
+            self.add(worker);
             self.workers.len() - 1
-        } else {
-            number
-        };
+        });
         let place = &mut self.workers[number];
         place.out += 1;
         place.batch.push(errand);
         if place.batch.len() >= BATCH_MAX {
             place.hand(number, equipment);
         }
+    }
+
+    fn add(&mut self, worker: Worker) {
+        self.workers.push(Place { worker, out: 0, batch: Batch::new() });
     }
 
     fn hand_all(&mut self, equipment: &Equipment) {
@@ -281,10 +296,6 @@ impl Staff {
 }
 
 impl Place {
-    fn new(number: usize, equipment: &Equipment) -> Self {
-        Self { worker: start(number, equipment), out: 0, batch: Batch::new() }
-    }
-
     /// Hands over the batch; to a new worker, where the old one is no more.
     fn hand(&mut self, number: usize, equipment: &Equipment) {
         let batch = std::mem::take(&mut self.batch);

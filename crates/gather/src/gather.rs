@@ -274,7 +274,10 @@ impl Gather {
             .spawn(move || feed::draw(self.source, &for_feed, &draw))
             .map_err(threads)?;
         let thread = thread::Builder::new().name("gather".to_owned());
-        let dispatcher = thread.spawn(move || dispatcher.run(runtime)).map_err(threads)?;
+        let (begun, has_begun) = std::sync::mpsc::sync_channel(1);
+        let dispatcher = thread.spawn(move || dispatcher.run(runtime, &begun)).map_err(threads)?;
+        // No answer is a panic, which the consumer meets.
+        has_begun.recv().unwrap_or(Ok(())).map_err(threads)?;
         Ok(Answers::new(arrivals, board, dispatcher, self.in_order))
     }
 }

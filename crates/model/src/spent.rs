@@ -80,13 +80,13 @@ impl Phase {
     /// What the time went to, as the end of "92 % …".
     fn told(self, host: &str) -> String {
         match self {
-            Phase::Queue => format!("waiting for a free place at {host} (a limit of this run)"),
+            Phase::Queue => format!("waiting for a turn at {host} (our own limits: per host, in all, rate)"),
             Phase::BackOff => format!("waiting before another attempt at {host}"),
             Phase::Dns => format!("looking up the address of {host}"),
             Phase::Connect => format!("connecting to {host}"),
             Phase::Tls => format!("TLS handshakes with {host}"),
             Phase::FirstByte => format!("waiting for the first byte of {host}"),
-            Phase::Body => format!("receiving the bodies of {host}"),
+            Phase::Body => format!("receiving what {host} answered"),
             Phase::GivenUp => format!("kept connections that {host} did not answer on"),
             Phase::Ours => format!("our own side of requests to {host} (processor, memory, open files)"),
         }
@@ -252,6 +252,8 @@ fn unfinished(timings: &Timings, failure: Option<FailureKind>) -> Phase {
         Some(FailureKind::HeadTimeout | FailureKind::Closed) if timings.first_byte.is_none() => {
             Phase::FirstByte
         }
+        // A head that drips, or breaks off: something came, and the rest was waited for.
+        Some(FailureKind::HeadTimeout | FailureKind::Closed | FailureKind::Malformed) => Phase::Body,
         _ => Phase::Ours,
     }
 }
@@ -327,7 +329,7 @@ mod tests {
             ledger.sentences(),
             [
                 "60 % of the time went to waiting for the first byte of slow",
-                "40 % of the time went to receiving the bodies of large",
+                "40 % of the time went to receiving what large answered",
             ]
         );
     }
@@ -370,6 +372,7 @@ mod tests {
             (FailureKind::Connect, Phase::Connect),
             (FailureKind::Tls, Phase::Tls),
             (FailureKind::HeadTimeout, Phase::FirstByte),
+            (FailureKind::Malformed, Phase::Body),
             (FailureKind::Resources, Phase::Ours),
         ] {
             let mut ledger = Ledger::default();
