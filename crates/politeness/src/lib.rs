@@ -14,5 +14,25 @@
 //! # Ok::<(), dragline_model::UrlError>(())
 //! ```
 
+mod stamp;
+pub use stamp::{Epoch, Stamp};
+
 mod robots;
 pub use robots::{BYTES_MAX, Group, Line, RequestRate, Robots, Verdict, VisitTime, product_token, target_of};
+
+mod fetching;
+pub use fetching::{Brought, Freedom, Next, RobotsRecord, RobotsRules, Standing};
+
+mod directives;
+pub use directives::{Directives, meta_robots, x_robots_tag};
+
+mod pace;
+pub use pace::{Adaptive, Because, NextStart, Pace, PaceRules, Told};
+
+mod back_off;
+pub use back_off::{BackOff, BackOffRules};
+
+mod retry_after;
+pub use retry_after::retry_after;
+
+mod date;
