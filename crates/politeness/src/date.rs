@@ -19,8 +19,7 @@ pub(crate) fn http(text: &str, now: SystemTime) -> Option<SystemTime> {
     for word in text.split([' ', '\t', ',']).filter(|word| !word.is_empty()) {
         // `06-Nov-94` is three words; a zone of `-0800` is one.
         let is_date = word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('-');
-        let mut parts = word.split(if is_date { '-' } else { ' ' });
-        while let Some(part) = parts.next() {
+        for part in word.split(if is_date { '-' } else { ' ' }) {
             if words.len() == WORDS_MAX {
                 return None;
             }

@@ -6,9 +6,10 @@
 //! prefix, and each knows its *parent*: the nearest rule before it whose prefix its own begins with. Whatever
 //! matches a path has a prefix that the path begins with, and all such rules lie on one chain of parents, which
 //! begins at the last rule whose prefix is not behind the path. So a verdict is one binary search and a walk
-//! along that chain.
+//! along that chain. Where thousands of rules begin alike (`/*…`), the chain is as long, and most of them are
+//! passed over by the [pairs of bytes](Pairs) they need.
 
-use super::pattern;
+use super::pattern::{self, Pairs};
 
 const NO_PARENT: u32 = u32::MAX;
 
@@ -27,6 +28,8 @@ pub(super) struct Rule {
     /// Its value in the form that is compared ([`super::normal`]).
     pub(super) pattern: Span,
     prefix_len: u32,
+    /// What a path must have behind the prefix.
+    pairs: Pairs,
     /// The line's number in the file, from 1.
     pub(super) number: u32,
     parent: u32,
@@ -69,8 +72,12 @@ pub(super) struct Draft {
 impl Draft {
     /// Takes in a rule whose pattern is in the form that is compared.
     pub(super) fn push(&mut self, section: u32, number: u32, allows: bool, text: Span, pattern: Span) {
-        let prefix_len = pattern::literal_prefix(slice(&self.text.0, pattern)) as u32;
-        self.rules.push((section, Rule { text, pattern, prefix_len, number, parent: NO_PARENT, allows }));
+        let bytes = slice(&self.text.0, pattern);
+        let prefix_len = pattern::literal_prefix(bytes);
+        let pairs = Pairs::needed(&bytes[prefix_len..]);
+        let prefix_len = prefix_len as u32;
+        self.rules
+            .push((section, Rule { text, pattern, prefix_len, pairs, number, parent: NO_PARENT, allows }));
     }
 
     /// Gives every rule the section that `of` says in place of its own.
@@ -165,9 +172,11 @@ impl Rules {
         let first = self.range(section).start;
         let behind = rules.partition_point(|rule| self.prefix(rule) <= path);
         let mut next = behind.checked_sub(1).map(|at| &rules[at]);
+        let pairs = Pairs::of(path);
         let mut best: Option<&Rule> = None;
         while let Some(rule) = next {
             if beats(rule, best)
+                && pairs.contain(rule.pairs)
                 && path.starts_with(self.prefix(rule))
                 && pattern::matches(self.slice(rule.pattern), path)
             {
