@@ -133,6 +133,17 @@ pub fn decode(content_encoding: Option<&str>, body: Bytes, bounds: &Bounds) -> R
     Ok(decoded)
 }
 
+/// The memory that decoding takes beside what comes out, in bytes, as far as the body says so itself: the window of
+/// a zstd frame. 0 for every other coding, which takes little or a part of what comes out.
+pub fn window_bytes(content_encoding: Option<&str>, body: &[u8]) -> u64 {
+    let outermost =
+        list::codings(content_encoding.unwrap_or_default(), u8::MAX).ok().and_then(|mut it| it.pop());
+    match outermost {
+        Some(Coding::Zstd) => zstd::window(body).unwrap_or(0),
+        _ => 0,
+    }
+}
+
 fn undo(coding: Coding, body: &[u8], limit: usize) -> Result<Undone, CodingError> {
     match coding {
         Coding::Gzip => gzip::gzip(body, limit),

@@ -57,6 +57,14 @@ pub(crate) fn zstd(body: &[u8], limit: usize) -> Result<Undone, CodingError> {
     Ok(out.end(Some(Cut::Members)))
 }
 
+/// The window that the first frame asks for, in bytes.
+pub(crate) fn window(body: &[u8]) -> Option<u64> {
+    match Start::of(body) {
+        Start::Frame(header) => Some(header.window_bytes),
+        _ => None,
+    }
+}
+
 /// What a frame begins with.
 #[derive(Debug, PartialEq, Eq)]
 enum Start<'a> {

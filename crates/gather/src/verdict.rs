@@ -190,9 +190,14 @@ pub(crate) fn decode(page: &Page, bounds: &Bounds) -> Decoded {
     }
 }
 
+/// Largest window of a body that is decoded in passing.
+const WINDOW_SMALL_BYTES: u64 = 2 << 20;
+
 /// The same, unless more than so many bytes come of it: a coded body does not show how large it is.
 pub(crate) fn decode_small(page: &Page, bounds: &Bounds, bytes: usize) -> Option<Decoded> {
-    if page.body.len() > bytes {
+    // A window of megabytes would stay with this thread, and be taken again where all of it is decoded.
+    let coding = page.head.field_str("content-encoding");
+    if page.body.len() > bytes || dragline_coding::window_bytes(coding, &page.body) > WINDOW_SMALL_BYTES {
         return None;
     }
     let within = Bounds { decoded_bytes: bounds.decoded_bytes.min(bytes), ..bounds.clone() };
