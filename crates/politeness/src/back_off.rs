@@ -74,11 +74,14 @@ impl BackOff {
         wait: impl FnOnce(u8) -> Duration,
     ) -> bool {
         let is_new = self.step == 0 || started > self.stepped_at;
-        if is_new {
-            // At the top it stays, whatever comes, so that one step down is one step down.
-            self.step = self.step(rules, now).saturating_add(1).min(rules.top());
+        let stands_on = self.step(rules, now);
+        self.step = if is_new {
             self.stepped_at = now;
-        }
+            // At the top it stays, whatever comes, so that one step down is one step down.
+            stands_on.saturating_add(1).min(rules.top())
+        } else {
+            stands_on.max(1)
+        };
         self.until = self.until.max(now + wait(self.step));
         is_new
     }
@@ -133,6 +136,18 @@ mod tests {
         assert_eq!((back_off.step(&RULES, at(30)), back_off.until()), (1, at(90)));
         assert!(fail(&mut back_off, 90, 91));
         assert_eq!((back_off.step(&RULES, at(91)), back_off.until()), (2, at(211)));
+    }
+
+    #[test]
+    fn old_news_is_no_step_and_no_long_wait() {
+        let mut back_off = BackOff::default();
+        for now in [10, 100, 300, 600] {
+            fail(&mut back_off, now, now + 1);
+        }
+        assert_eq!(back_off.until(), at(601 + 480));
+        // It was out all the time, and all was forgiven meanwhile.
+        assert!(!fail(&mut back_off, 5, 9000));
+        assert_eq!((back_off.step(&RULES, at(9000)), back_off.until()), (1, at(9060)));
     }
 
     #[test]

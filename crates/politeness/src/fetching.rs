@@ -150,6 +150,7 @@ pub enum Freedom {
 /// assert!(record.is_due(&rules, now + Duration::from_secs(60)));
 /// ```
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RobotsRecord {
     known: Option<Known>,
     trouble: Option<Trouble>,

@@ -4,13 +4,32 @@
 //! directives of pages, and the pace of one host. Text and clocks are arguments: no I/O here, no clock, no
 //! random number, and nobody else's state.
 //!
-//! ```
-//! use dragline_model::CanonicalUrl;
-//! use dragline_politeness::Robots;
+//! | what | where |
+//! |---|---|
+//! | may this URL be asked for, and which line says so | [`Robots`] |
+//! | where a host stands whose robots.txt cannot be had, and when it is asked for again | [`RobotsRecord`] |
+//! | what a page asks of crawlers | [`x_robots_tag`], [`meta_robots`] |
+//! | when a host may be asked again, and why not sooner | [`Pace`] |
+//! | moments that outlive a process | [`Stamp`], [`Epoch`] |
 //!
-//! let robots = Robots::parse(b"User-agent: *\nDisallow: /private/\nCrawl-delay: 2\n");
+//! Nothing here fails: what cannot be read asks for nothing.
+//!
+//! ```
+//! use std::time::Duration;
+//! use dragline_model::CanonicalUrl;
+//! use dragline_politeness::{Because, Pace, PaceRules, Robots, Stamp};
+//!
+//! let agent = "dragline/0.1 (+mailto:me@b.example)";
+//! let robots = Robots::parse(b"User-agent: *\nDisallow: /private/\nCrawl-delay: 5\n");
 //! let url = CanonicalUrl::parse("https://a.example/private/x")?;
-//! assert!(!robots.allows("dragline/0.1", &url));
+//! assert!(!robots.allows(agent, &url));
+//!
+//! let (rules, start) = (PaceRules::default(), Stamp::default());
+//! let mut pace = Pace::default();
+//! pace.set_crawl_delay(robots.crawl_delay(agent, rules.crawl_delay_max));
+//! pace.started(start, 0.0);
+//! let next = pace.earliest(&rules, start);
+//! assert_eq!((next.at, next.because), (start + Duration::from_secs(5), Because::CrawlDelay));
 //! # Ok::<(), dragline_model::UrlError>(())
 //! ```
 

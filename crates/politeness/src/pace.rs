@@ -89,16 +89,16 @@ impl Told {
             }
             Settled::Page { .. } => Told::Answered(took),
             Settled::Failure(failure) => match failure.kind {
-                FailureKind::Dns
-                | FailureKind::Connect
-                | FailureKind::Tls
-                | FailureKind::Closed
-                | FailureKind::HeadTimeout => Told::Unreached,
+                FailureKind::Dns | FailureKind::Connect | FailureKind::Closed | FailureKind::HeadTimeout => {
+                    Told::Unreached
+                }
                 FailureKind::BodyTimeout
                 | FailureKind::Truncated
                 | FailureKind::Malformed
                 | FailureKind::Unexpected => Told::Answered(took),
-                FailureKind::Refused
+                // A certificate that does not hold is no sign of strain, and waiting does not mend it.
+                FailureKind::Tls
+                | FailureKind::Refused
                 | FailureKind::Proxy
                 | FailureKind::Resources
                 | FailureKind::Panicked => Told::Nothing,
@@ -131,6 +131,7 @@ impl Told {
 /// # Ok::<(), &str>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pace {
     #[serde(skip)]
     out: u32,

@@ -193,6 +193,7 @@ fn outcomes_tell() {
         (failed(FailureKind::Connect), Told::Unreached),
         (failed(FailureKind::HeadTimeout), Told::Unreached),
         (failed(FailureKind::Truncated), Told::Answered(ms(5))),
+        (failed(FailureKind::Tls), Told::Nothing),
         (failed(FailureKind::Refused), Told::Nothing),
         (failed(FailureKind::Panicked), Told::Nothing),
     ] {
