@@ -37,6 +37,15 @@ fn a_delay_is_from_start_to_start() {
 }
 
 #[test]
+fn starts_may_be_told_in_the_wrong_order() {
+    let rules = PaceRules { concurrency: 2, ..PaceRules::default() };
+    let mut pace = Pace::default();
+    pace.started(at(2000), 0.0);
+    pace.started(at(1000), 0.0);
+    assert_eq!(next(&pace, &rules, 2000), (3000, Because::Delay));
+}
+
+#[test]
 fn no_more_are_out_than_may_be() {
     let rules = PaceRules { concurrency: 2, ..PaceRules::default() };
     let mut pace = Pace::default();
