@@ -41,12 +41,17 @@ pub(crate) async fn dial(wire: &Wire, exchange: &Exchange) -> Result<Conn, Failu
         None => direct(wire, exchange).await,
         Some(chosen) => {
             let proxy = &wire.shared.settings.proxies[chosen];
-            through(wire, exchange, proxy, || wire.proxies.rest(chosen)).await
+            // What few need is a box of its own: every connection would carry room for it otherwise.
+            Box::pin(through(wire, exchange, proxy, || wire.proxies.rest(chosen))).await
         }
     };
     let conn = opened?;
     // A proxy that passes requests on is handed those in the clear; for all others there is a tunnel.
-    if exchange.url.is_https() { secure(&wire.shared, exchange, conn).await } else { Ok(conn.into()) }
+    if exchange.url.is_https() {
+        Box::pin(secure(&wire.shared, exchange, conn)).await
+    } else {
+        Ok(conn.into())
+    }
 }
 
 /// A TCP connection to the target, or to a proxy that stands for it.
@@ -193,7 +198,7 @@ async fn open(
     let limit = shared.settings.limits.connect;
     if targets.awaits_more() {
         let asked = Instant::now();
-        let begun = timeout_at(until(limit, exchange), targets.begin()).await;
+        let begun = Box::pin(timeout_at(until(limit, exchange), targets.begin())).await;
         exchange.time(|t| t.dns = Some(asked.elapsed()));
         if begun.is_err() {
             return Err(targets.silence(limit));
@@ -217,7 +222,7 @@ async fn open(
         Some(address) => connect_to(address, permit, deadline).await,
         None => {
             let another = || Arc::clone(&shared.permits).try_acquire_owned().ok();
-            race(&mut targets, permit, another, TcpStream::connect, deadline).await
+            Box::pin(race(&mut targets, permit, another, TcpStream::connect, deadline)).await
         }
     };
     exchange.time(|t| t.connect = Some(started.elapsed()));
