@@ -209,9 +209,6 @@ impl Crawl {
         dragline_fetch::raise_open_files();
         let mut settings = self.config.fetch_settings()?;
         settings.auth.extend(self.auth);
-        for host in &settings.unverified {
-            tracing::warn!(%host, "certificates are not checked: anybody between can read and change what comes");
-        }
         let fetch = dragline_fetch::Shared::new(settings).map_err(CrawlError::Settings)?;
         let store = Store::create_or_open(&self.config.store, Options::default())?;
         let plan = Plan {

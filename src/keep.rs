@@ -10,8 +10,8 @@ use std::{
     time::SystemTime,
 };
 
-use dragline_gather::{Answer, Kept};
-use dragline_model::{CanonicalUrl, Failure, Harvest, Outcome, Timestamp, Visit, VisitId};
+use dragline_gather::{Answer, Cut};
+use dragline_model::{CanonicalUrl, Failure, FailureKind, Harvest, Outcome, Timestamp, Visit, VisitId};
 use dragline_storage::{DecodedFacts, Options, Parcel, Sealer, Store, StoreError, Writer};
 
 /// Answers that wait for the disk at most, and bytes of them; whoever brings one more waits with them.
@@ -27,11 +27,14 @@ const BATCH_BYTES_MAX: u64 = 8 << 20;
 /// They are no part of a crawl: a crawl on the same store does not take their URLs for visited ones.
 #[derive(Debug)]
 pub struct AnswerStore {
-    door: Option<mpsc::SyncSender<Vec<Harvest>>>,
+    door: Option<mpsc::SyncSender<Vec<Kept>>>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
     weight: Arc<Weight>,
     next_visit: u64,
 }
+
+/// What is to be kept of one request, and what is known of its decoded body.
+type Kept = (Harvest, DecodedFacts);
 
 /// The bytes that wait for the disk.
 #[derive(Debug, Default)]
@@ -86,23 +89,31 @@ impl AnswerStore {
         let attempt = u8::try_from(answer.attempts).unwrap_or(u8::MAX);
         let fetched_at = answer.fetched_at;
         let pages = std::mem::take(&mut answer.pages);
-        let mut harvests: Vec<Harvest> = pages
+        let mut harvests: Vec<Kept> = pages
             .into_iter()
-            .map(|Kept { url, fetched_at, page }| {
-                self.harvest(url, attempt, fetched_at, Outcome::Page(Box::new(page)))
+            .map(|it| {
+                let size = it.page.body.len() as u64;
+                let outcome = Outcome::Page(Box::new(it.page));
+                (self.harvest(it.url, attempt, it.fetched_at, outcome), DecodedFacts { size })
             })
             .collect();
+        // The last of them is the answer's own, whose body has been decoded already.
+        if let Some((harvest, decoded)) = harvests.last_mut().filter(|_| answer.status.is_some()) {
+            decoded.size = answer.body.len() as u64;
+            harvest.extract_error = damage(answer);
+        }
         let asked = || CanonicalUrl::parse(&answer.url).ok();
         if let Some(failure) = answer.failure.as_ref().filter(|_| answer.status.is_none())
             && let Some(url) = answer.final_url.clone().or_else(asked)
         {
             let failure = Failure::new(failure.kind, failure.detail.clone());
-            harvests.push(self.harvest(url, attempt, fetched_at, Outcome::Failure(failure)));
+            let harvest = self.harvest(url, attempt, fetched_at, Outcome::Failure(failure));
+            harvests.push((harvest, DecodedFacts::default()));
         }
         if harvests.is_empty() {
             return true;
         }
-        self.weight.take(harvests.iter().map(bytes).sum());
+        self.weight.take(harvests.iter().map(|(harvest, _)| bytes(harvest)).sum());
         self.door.as_ref().is_some_and(|door| door.send(harvests).is_ok())
     }
 
@@ -127,16 +138,15 @@ impl AnswerStore {
 fn keep(
     mut sealer: Sealer,
     mut writer: Writer,
-    inside: &mpsc::Receiver<Vec<Harvest>>,
+    inside: &mpsc::Receiver<Vec<Kept>>,
     weight: &Weight,
 ) -> Result<(), StoreError> {
     let _lifting = Lifting(weight);
     while let Ok(first) = inside.recv() {
         let mut batch: Vec<Arc<Parcel>> = Vec::new();
         let mut held = 0;
-        for mut harvest in std::iter::once(first).chain(inside.try_iter()).flatten() {
+        for (harvest, decoded) in std::iter::once(first).chain(inside.try_iter()).flatten() {
             held += bytes(&harvest);
-            let decoded = look_into(&mut harvest);
             batch.push(Arc::new(sealer.seal(harvest, decoded)));
             if batch.len() >= BATCH_MAX || held >= BATCH_BYTES_MAX {
                 writer.commit(&std::mem::take(&mut batch))?;
@@ -149,28 +159,22 @@ fn keep(
     writer.sync()
 }
 
+/// Why the decoded body of an answer is not all there is.
+fn damage(answer: &Answer) -> Option<String> {
+    let malformed = answer.failure.as_ref().filter(|failure| failure.kind == FailureKind::Malformed);
+    match (answer.truncated, malformed) {
+        (_, Some(failure)) => Some(failure.detail.clone()),
+        (Some(Cut::Coding(cut)), None) => {
+            Some(format!("the decoded body is cut after {} bytes: {cut}", answer.body.len()))
+        }
+        _ => None,
+    }
+}
+
 /// What a harvest weighs while it waits.
 fn bytes(harvest: &Harvest) -> u64 {
     match &harvest.outcome {
         Outcome::Page(page) => (page.body.len() + page.head.as_bytes().len()) as u64,
         Outcome::Failure(_) => 0,
     }
-}
-
-/// The size of the decoded body, as a record tells it; and a note where it could not be decoded to its end.
-fn look_into(harvest: &mut Harvest) -> DecodedFacts {
-    let Outcome::Page(page) = &harvest.outcome else { return DecodedFacts::default() };
-    let coding = page.head.field_str("content-encoding");
-    let bounds = dragline_coding::Bounds::default();
-    let (size, note) = match dragline_coding::decode(coding, page.body.clone(), &bounds) {
-        Ok(decoded) => {
-            let size = decoded.bytes.len();
-            let told =
-                |cut: dragline_coding::Cut| format!("the decoded body is cut after {size} bytes: {cut}");
-            (size, decoded.truncated.map(told))
-        }
-        Err(error) => (page.body.len(), Some(error.to_string())),
-    };
-    harvest.extract_error = note;
-    DecodedFacts { size: size as u64 }
 }

@@ -291,3 +291,20 @@ fn a_run_has_an_end() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("the time is up; 1 call not answered"), "{said}");
 }
+
+#[test]
+fn a_body_that_is_a_beginning_says_so_in_line_and_store() {
+    // A gzip member that breaks off: header, a stored block of five bytes, and no end.
+    let gzip = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 0, 5, 0, 250, 255][..], b"hello"].concat();
+    let web = web(&[("a.test", "*", Step::answer("200 OK", &["Content-Encoding: gzip"], gzip))]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = dir.path().join("store");
+    let output = fetch(&web, &["http://a.test/", "--store", store.to_str().expect("a path")]);
+    let line = &lines(&output)[0];
+    assert_eq!((code(&output), &line["ok"], &line["body"]), (4, &false.into(), &"hello".into()));
+    assert_eq!((&line["error"], &line["truncated"]), (&"truncated".into(), &"damaged".into()));
+    let kept = dragline::open(&store).expect("the store opens");
+    let record = kept.pages().records().expect("it reads").next().expect("one").expect("a record");
+    assert_eq!(record.size, 5, "of the decoded body");
+    assert!(record.extract_error.is_some_and(|note| note.contains("cut after 5 bytes")));
+}

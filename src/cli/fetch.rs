@@ -65,7 +65,7 @@ pub(super) fn run(command: &FetchArgs, args: &Args) -> Result<u8, Trouble> {
     saved?;
     kept?;
     let interrupted = interrupted.load(Ordering::Acquire);
-    let is_late = alarm.is_some_and(Alarm::has_rung);
+    let is_late = alarm.is_some_and(Alarm::has_rung) && gathering::unanswered(&tally.progress) > 0;
     if !args.output.quiet {
         let cut = gathering::Cut::of(interrupted, is_late);
         gathering::summary(&tally.progress, begun.elapsed(), cut).iter().for_each(|line| screen::say(line));
@@ -90,13 +90,8 @@ fn gather(
     for_origins: Vec<OriginAuth>,
     calls: impl Iterator<Item = Result<crate::Call, GatherError>> + Send + 'static,
 ) -> Result<Gather, Trouble> {
-    // A connection is a file, and the customary limit on them is low.
-    dragline_fetch::raise_open_files();
     let mut settings = config.fetch_settings()?;
     settings.auth.extend(for_origins);
-    for host in &settings.unverified {
-        tracing::warn!(%host, "certificates are not checked: anybody between can read and change what comes");
-    }
     let wishes = &config.gather;
     let mut gather = Gather::new(calls)
         .settings(settings)

@@ -107,10 +107,15 @@ impl Cut {
     }
 }
 
+/// Calls without an answer, as far as they are known.
+pub(super) fn unanswered(progress: &Progress) -> u64 {
+    progress.total.unwrap_or(progress.asked).saturating_sub(progress.answered)
+}
+
 /// The final summary.
 pub(super) fn summary(progress: &Progress, elapsed: Duration, cut: Cut) -> Vec<String> {
     let mut lines = Vec::new();
-    let unanswered = progress.total.unwrap_or(progress.asked).saturating_sub(progress.answered);
+    let unanswered = unanswered(progress);
     let left = if unanswered == 0 {
         String::new()
     } else {

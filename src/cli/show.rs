@@ -8,6 +8,7 @@ use super::{
     Trouble,
     args::{Args, ShowArgs},
     query::line,
+    screen,
     text::{printable, size},
 };
 use crate::{
@@ -69,9 +70,12 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
 }
 
 fn decoded(payload: &Payload) -> Result<Vec<u8>, Trouble> {
-    let coding = payload.head.field_str("content-encoding");
-    let decoded = dragline_coding::decode(coding, payload.body.clone(), &SHOWN)
+    let coding = payload.head.content_encoding();
+    let decoded = dragline_coding::decode(coding.as_deref(), payload.body.clone(), &SHOWN)
         .map_err(|error| Trouble::Usage(format!("{error}; --raw shows the body as it came")))?;
+    if let Some(cut) = decoded.truncated {
+        screen::say(&format!("the body is a beginning: {cut}"));
+    }
     Ok(decoded.bytes.to_vec())
 }
 

@@ -82,12 +82,12 @@ impl Harvester {
         if let Some(location) = redirect(page) {
             return self.follow(visit, page, &location);
         }
-        let coding = page.head.field_str("content-encoding");
+        let coding = page.head.content_encoding();
         let bounds = dragline_coding::Bounds {
             decoded_bytes: self.rules.decoded_bytes_max,
             ..dragline_coding::Bounds::default()
         };
-        let decoded = dragline_coding::decode(coding, page.body.clone(), &bounds);
+        let decoded = dragline_coding::decode(coding.as_deref(), page.body.clone(), &bounds);
         let is_readable = decoded.is_ok();
         let (body, error) = match decoded {
             Ok(decoded) => {

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use dragline_model::{Failure, FailureKind};
+use dragline_model::{Failure, FailureKind, TlsSession, TlsVersion};
 use rustls::pki_types::ServerName;
 use tokio::{
     net::TcpStream,
@@ -286,10 +286,12 @@ async fn secure(shared: &Inner, exchange: &Exchange, opened: Opened) -> Result<C
         })?
         .map_err(|error| failed(crate::tls::reason(&error, host)))?;
     exchange.time(|t| t.tls = Some(started.elapsed()));
+    let version = match tls.get_ref().1.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+        _ => TlsVersion::V1_2,
+    };
     let mut conn = Conn::new(Stream::Tls(Box::new(tls)), opened.peer, opened.permit);
-    if let Some(session) = &mut conn.tls {
-        session.verified = verified;
-    }
+    conn.tls = Some(TlsSession { version, verified });
     Ok(conn)
 }
 

@@ -53,6 +53,9 @@ impl Shared {
             return Err(SettingsError::UserAgent(settings.user_agent));
         }
         let tls = Tls::new(settings.ca_file.as_deref(), &settings.unverified)?;
+        for host in &settings.unverified {
+            tracing::warn!(%host, "certificates are not checked: anybody between can read and change what comes");
+        }
         let files =
             open_files().map_or(CONNECTIONS_MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
         let connections = settings

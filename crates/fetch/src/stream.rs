@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::BufMut;
-use dragline_model::{TlsSession, TlsVersion};
+use dragline_model::TlsSession;
 use futures_util::FutureExt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
@@ -48,8 +48,8 @@ pub(crate) struct Conn {
 impl Conn {
     /// A connection that has served nobody yet.
     pub(crate) fn new(stream: Stream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
-        let tls = stream.tls_session();
-        Self { stream, peer, served: 0, idle_since: Instant::now(), tls, forward: None, _permit: permit }
+        let idle_since = Instant::now();
+        Self { stream, peer, served: 0, idle_since, tls: None, forward: None, _permit: permit }
     }
 
     /// Reads to the end of `buffer`: the bytes read, 0 at the connection's end. The buffer must have room.
@@ -70,17 +70,6 @@ impl Conn {
         // Outside the task's budget: inside it, a task that has done much is told "pending" by every socket,
         // the dead ones too.
         tokio::task::unconstrained(read).now_or_never().is_none()
-    }
-}
-
-impl Stream {
-    fn tls_session(&self) -> Option<TlsSession> {
-        let Stream::Tls(tls) = self else { return None };
-        let version = match tls.get_ref().1.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
-            _ => TlsVersion::V1_2,
-        };
-        Some(TlsSession { version, verified: true })
     }
 }
 

@@ -179,9 +179,7 @@ pub(crate) struct Decoded {
 /// Undoes the content codings.
 pub(crate) fn decode(page: &Page, bounds: &Bounds) -> Decoded {
     let body = page.body.clone();
-    let codings = page.head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
-    let codings: Vec<_> = codings.map(|(_, value)| String::from_utf8_lossy(value)).collect();
-    match dragline_coding::decode(Some(&codings.join(",")), body.clone(), bounds) {
+    match dragline_coding::decode(page.head.content_encoding().as_deref(), body.clone(), bounds) {
         Ok(decoded) => Decoded { body: decoded.bytes, cut: decoded.truncated.map(Cut::Coding), damage: None },
         Err(error) => {
             let damage = Some(Failure::new(FailureKind::Malformed, error.to_string()));
@@ -196,8 +194,10 @@ const WINDOW_SMALL_BYTES: u64 = 2 << 20;
 /// The same, unless more than so many bytes come of it: a coded body does not show how large it is.
 pub(crate) fn decode_small(page: &Page, bounds: &Bounds, bytes: usize) -> Option<Decoded> {
     // A window of megabytes would stay with this thread, and be taken again where all of it is decoded.
-    let coding = page.head.field_str("content-encoding");
-    if page.body.len() > bytes || dragline_coding::window_bytes(coding, &page.body) > WINDOW_SMALL_BYTES {
+    let coding = page.head.content_encoding();
+    if page.body.len() > bytes
+        || dragline_coding::window_bytes(coding.as_deref(), &page.body) > WINDOW_SMALL_BYTES
+    {
         return None;
     }
     let within = Bounds { decoded_bytes: bounds.decoded_bytes.min(bytes), ..bounds.clone() };

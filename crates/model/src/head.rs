@@ -1,5 +1,7 @@
 //! The head of an HTTP/1 response, as it came over the wire.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 /// A response's status line and header fields exactly as received, ending with the empty line.
@@ -43,6 +45,19 @@ impl ResponseHead {
         self.field(name).and_then(|v| std::str::from_utf8(v).ok())
     }
 
+    /// The codings of the content in the order they were applied: all `Content-Encoding` fields as one list, which
+    /// is what several of them mean (RFC 9110 §5.3).
+    pub fn content_encoding(&self) -> Option<Cow<'_, str>> {
+        let mut fields = self.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
+        let mut list = String::from_utf8_lossy(fields.next()?.1);
+        for (_, value) in fields {
+            let list = list.to_mut();
+            list.push_str(", ");
+            list.push_str(&String::from_utf8_lossy(value));
+        }
+        Some(list)
+    }
+
     /// The type of `Content-Type`, lower case, without parameters: `text/html`.
     pub fn mime(&self) -> Option<String> {
         let value = self.field_str("content-type")?;
@@ -64,5 +79,15 @@ mod tests {
         assert_eq!(head.field("SET-COOKIE"), Some(&b"1"[..]));
         assert_eq!(head.field("b"), None);
         assert_eq!(head.fields().count(), 4);
+        assert_eq!(head.content_encoding(), None);
+    }
+
+    #[test]
+    fn codings_of_several_fields_are_one_list() {
+        let head = |text: &'static str| ResponseHead::new(Bytes::from_static(text.as_bytes()));
+        let one = head("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n");
+        assert!(matches!(one.content_encoding(), Some(Cow::Borrowed("gzip"))));
+        let two = head("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nX: y\r\nContent-Encoding: br\r\n\r\n");
+        assert_eq!(two.content_encoding().as_deref(), Some("gzip, br"));
     }
 }
