@@ -317,3 +317,13 @@ fn large_bodies_come_whole() {
         }
     });
 }
+
+#[test]
+fn what_can_be_decoded_is_asked_for_and_nothing_else() {
+    run(async {
+        let server = Server::new(|_| keep(OK));
+        client(loopback()).fetch(&get(&server.url("/"))).await.unwrap();
+        let asked = format!("Accept-Encoding: {}\r\n", dragline_coding::ACCEPT);
+        assert!(server.heads()[0].contains(&asked), "{}", server.heads()[0]);
+    });
+}
