@@ -7,8 +7,8 @@ use crate::{
     Request,
     body::{Body, Stage},
     framing::Head,
+    heads::Heads,
     request::{Company, head},
-    wire_io::Heads,
 };
 
 /// What came of a response.

@@ -80,6 +80,7 @@ mod bodies;
 mod body;
 mod chunked;
 mod framing;
+mod heads;
 mod patience;
 mod receive;
 
