@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use bytes::Bytes;
 
-use crate::{CanonicalUrl, Failure, Link, Page, Visit};
+use crate::{CanonicalUrl, Failure, Link, Page, Timings, Visit};
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -110,8 +110,8 @@ pub struct Receipt {
     pub visit: Visit,
     /// When its request began.
     pub fetched_at: Timestamp,
-    /// How long the server took to begin its answer, from the end of the request; `None` without an answer.
-    pub first_byte: Option<Duration>,
+    /// Where the time went, as far as that is known.
+    pub timings: Option<Timings>,
     /// The payload had been stored before, for this URL or another.
     pub is_repeat: bool,
     /// See [`Harvest::sketch`]; not kept.

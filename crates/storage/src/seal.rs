@@ -24,6 +24,9 @@ const STORED_BYTES_MIN: usize = 16 << 10;
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 /// Longest text of a server that is copied into a record (`Location`, `Content-Type`, `Retry-After`).
 const FIELD_BYTES_MAX: usize = 8192;
+/// Longest robots.txt that is copied into a record, for the index keeps records in memory for a while and larger ones
+/// for good; one in a thousand is longer. After a crash such a one may have to be asked for again.
+const ROBOTS_BYTES_MAX: usize = 64 << 10;
 
 /// What is known of a body once its content coding is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +57,7 @@ impl Sealer {
         let mut record = empty_record(&visit, fetched_at);
         record.extract_error = extract_error;
         record.facts = (!facts.is_empty()).then(|| Box::new(facts));
+        record.robots = robots.clone().filter(|answer| answer.body.len() <= ROBOTS_BYTES_MAX);
         let answer = match outcome {
             Outcome::Failure(failure) => {
                 record.error = Some(failure);
@@ -155,6 +159,7 @@ fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
         peer: None,
         tls: None,
         extract_error: None,
+        robots: None,
         payload_of: None,
         links: Vec::new(),
     }
@@ -221,7 +226,7 @@ impl Parcel {
         Receipt {
             visit: self.visit.clone(),
             fetched_at: self.fetched_at,
-            first_byte: self.record.timings.and_then(|timings| timings.first_byte),
+            timings: self.record.timings.or_else(|| self.record.error.as_ref()?.timings.as_deref().copied()),
             is_repeat,
             sketch: self.sketch,
             robots: self.robots.clone(),
