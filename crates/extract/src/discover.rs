@@ -164,8 +164,7 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
             let is_wanted = name == "robots"
                 || self.options.meta_names.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name));
             if is_wanted {
-                let end = content.floor_char_boundary(META_BYTES_MAX);
-                self.discovery.metas.push((name, content[..end].to_owned()));
+                self.discovery.metas.push((name, cut(&content).to_owned()));
             }
         }
         for Statement { reference, relations, language, media_type } in &references.statements {
@@ -214,8 +213,7 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
         let is_alternate = relations.has(Relations::ALTERNATE);
         if is_alternate && self.discovery.alternates.len() < ALTERNATES_MAX {
             let what = language.or(media_type).unwrap_or_default().trim();
-            let end = what.floor_char_boundary(META_BYTES_MAX);
-            self.discovery.alternates.push((what[..end].to_owned(), url.clone()));
+            self.discovery.alternates.push((cut(what).to_owned(), url.clone()));
         }
         let essence = media_type.map(crate::sniff::essence).unwrap_or_default();
         if relations.has(Relations::SITEMAP) {
@@ -250,6 +248,15 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
         self.discovery.summary.cut = self.finder.cut;
         self.discovery
     }
+}
+
+/// A text's first [`META_BYTES_MAX`] bytes, or some fewer.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(META_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// An anchor that means the document itself: a link with another is of something else (RFC 8288 §3.2).

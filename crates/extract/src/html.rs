@@ -171,7 +171,7 @@ mod tests {
 
     const ALL: Wants = Wants { srcset: true, anchor_rel: true };
 
-    fn show<'a>(text: &'a str, spans: impl IntoIterator<Item = Span>) -> Vec<&'a str> {
+    fn show(text: &str, spans: impl IntoIterator<Item = Span>) -> Vec<&str> {
         spans.into_iter().map(|span| std::str::from_utf8(span.of(text.as_bytes())).unwrap()).collect()
     }
 
