@@ -130,8 +130,8 @@ impl AnswerStore {
     fn harvest(&mut self, url: CanonicalUrl, attempt: u8, at: SystemTime, outcome: Outcome) -> Harvest {
         let id = VisitId(self.next_visit);
         self.next_visit += 1;
-        let visit = Visit { id, host: url.host_key(), url, depth: 0, hops: 0, attempt, via: None };
-        Harvest { visit, fetched_at: at.into(), outcome, links: Vec::new(), extract_error: None }
+        let visit = Visit { attempt, ..Visit::first(id, url) };
+        Harvest::bare(visit, at.into(), outcome)
     }
 }
 

@@ -153,18 +153,18 @@ impl Coordinator {
             Settled::Page { bytes, .. } => bytes,
             Settled::Failure(_) => 0,
         };
-        let fetcher = self.frontier.fetcher_of(receipt.visit);
-        let verdict = self.frontier.settle(receipt.visit, &receipt.url, &receipt.settled, now);
+        let fetcher = self.frontier.fetcher_of(receipt.visit.id);
+        let verdict = self.frontier.settle(receipt.visit.id, &receipt.visit.url, &receipt.settled, now);
         if verdict == Verdict::Twice {
             return;
         }
         if let Some(fetcher) = fetcher {
-            self.kept[fetcher].push(receipt.visit);
+            self.kept[fetcher].push(receipt.visit.id);
         }
         if let (Some(failure), Verdict::Final) = (&failure, verdict) {
-            tracing::debug!(url = %receipt.url, %failure, "given up");
+            tracing::debug!(url = %receipt.visit.url, %failure, "given up");
         }
-        let via = Some(receipt.url);
+        let via = Some(receipt.visit.url);
         for link in receipt.new_links {
             self.frontier.admit(link, via.clone(), 0);
         }

@@ -10,7 +10,7 @@ use std::{
 
 use dragline_extract as extract;
 use dragline_frontier::Scope;
-use dragline_model::{Failure, Fingerprint, Harvest, Link, Outcome, Page, Timestamp, Visit};
+use dragline_model::{Failure, Fingerprint, Harvest, Link, Outcome, Page, Purpose, Timestamp, Visit};
 use dragline_storage::{DecodedFacts, Parcel, Sealer, Store};
 
 use crate::{fault, panics, recent::RecentLinks};
@@ -61,7 +61,11 @@ impl Harvester {
             Ok(page) => (self.look_into(&visit, &page), Outcome::Page(Box::new(page))),
             Err(failure) => (Found::default(), Outcome::Failure(failure)),
         };
-        let harvest = Harvest { visit, fetched_at, outcome, links: found.links, extract_error: found.error };
+        let harvest = Harvest {
+            links: found.links,
+            extract_error: found.error,
+            ..Harvest::bare(visit, fetched_at, outcome)
+        };
         let parcel = self.sealer.seal(harvest, DecodedFacts { size: found.decoded_bytes });
         // Only now: had anything above panicked, these links would be remembered and lost.
         for fingerprint in found.seen {
@@ -130,7 +134,8 @@ impl Harvester {
             |fingerprint, url| {
                 if self.rules.scope.admits(&visit.url, &url) {
                     seen.push(fingerprint);
-                    links.push(Link { url, fingerprint, depth: visit.depth.saturating_add(1), hops: 0 });
+                    let depth = visit.depth.saturating_add(1);
+                    links.push(Link { url, fingerprint, depth, hops: 0, off: 0, purpose: Purpose::Page });
                 }
             },
         );
@@ -159,6 +164,8 @@ impl Harvester {
                 fingerprint,
                 depth: visit.depth,
                 hops: visit.hops.saturating_add(1),
+                off: visit.off,
+                purpose: visit.purpose,
             });
         }
         found

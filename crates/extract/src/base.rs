@@ -55,6 +55,11 @@ impl Base {
         Self { against: against.unwrap_or_else(own), query }
     }
 
+    /// That of a document without a `<base>` whose queries are in UTF-8.
+    pub(crate) fn of(document: &CanonicalUrl) -> Self {
+        Self::choose(document, [], UTF_8)
+    }
+
     /// The URL, where it is one that could be fetched.
     pub(crate) fn url(&self) -> Option<CanonicalUrl> {
         match &self.against {

@@ -22,13 +22,35 @@
 mod document;
 pub use document::{Document, Limits, Summary};
 
+mod role;
+pub use role::{Change, Entry, Role};
+
+#[allow(dead_code, reason = "walked with the JSON scanner, which comes next")]
+mod pointer;
+pub use pointer::{JsonPointers, POINTER_SEGMENTS_MAX, POINTERS_MAX, PointerError};
+
+mod discovery;
+pub use discovery::{ALTERNATES_MAX, Discovery, FollowJson, Head, Kind, META_BYTES_MAX, Options, Refresh};
+
+mod discover;
+pub use discover::discover;
+
 mod links;
 pub use links::{all_links, links};
 
 mod sniff;
 pub use sniff::is_html;
 
-// From the document down to the bytes of one tag.
+// What a document is.
+mod kind;
+
+// What its head and its markup say besides links.
+mod link_field;
+mod refresh;
+mod relation;
+mod srcset;
+
+// From an HTML document down to the bytes of one tag.
 mod attributes;
 mod find;
 mod foreign;

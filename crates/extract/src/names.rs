@@ -29,7 +29,13 @@ pub(crate) enum Element {
     Frame,
     /// Its content is raw text, too.
     Iframe,
+    /// `img`, which has candidates in its `srcset`.
+    Image,
     Link,
+    /// Has no link of its own kind, but may have a refresh, or say something of the document.
+    Meta,
+    /// `source`, the same as [`Element::Image`].
+    Source,
 }
 
 impl Element {
@@ -38,6 +44,8 @@ impl Element {
     pub(crate) fn attribute(self) -> &'static [u8] {
         match self {
             Element::Frame | Element::Iframe => b"src",
+            Element::Image | Element::Source => b"srcset",
+            Element::Meta => b"content",
             _ => b"href",
         }
     }
@@ -51,12 +59,17 @@ impl Name {
     pub(crate) fn of(name: &[u8]) -> Name {
         match name.len() {
             1 if is(name, b"a") => Name::Link(Element::Anchor),
-            3 if is(name, b"svg") => Name::Foreign,
-            3 if is(name, b"xmp") => Name::RawText(b"xmp"),
+            3 => match name[0] | 0x20 {
+                b'i' if is(name, b"img") => Name::Link(Element::Image),
+                b's' if is(name, b"svg") => Name::Foreign,
+                b'x' if is(name, b"xmp") => Name::RawText(b"xmp"),
+                _ => Name::Other,
+            },
             4 => match name[0] | 0x20 {
                 b'a' if is(name, b"area") => Name::Link(Element::Area),
                 b'b' if is(name, b"base") => Name::Link(Element::Base),
                 b'l' if is(name, b"link") => Name::Link(Element::Link),
+                b'm' if is(name, b"meta") => Name::Link(Element::Meta),
                 b'm' if is(name, b"math") => Name::Foreign,
                 _ => Name::Other,
             },
@@ -66,8 +79,12 @@ impl Name {
                 b't' if is(name, b"title") => Name::RawText(b"title"),
                 _ => Name::Other,
             },
-            6 if is(name, b"script") => Name::Script,
-            6 if is(name, b"iframe") => Name::Link(Element::Iframe),
+            6 => match name[0] | 0x20 {
+                b's' if is(name, b"script") => Name::Script,
+                b's' if is(name, b"source") => Name::Link(Element::Source),
+                b'i' if is(name, b"iframe") => Name::Link(Element::Iframe),
+                _ => Name::Other,
+            },
             7 if is(name, b"noembed") => Name::RawText(b"noembed"),
             8 if is(name, b"textarea") => Name::RawText(b"textarea"),
             8 if is(name, b"noframes") => Name::RawText(b"noframes"),
@@ -109,6 +126,10 @@ mod tests {
             ("aRea", Name::Link(Element::Area)),
             ("areas", Name::Other),
             ("IFRAME", Name::Link(Element::Iframe)),
+            ("Img", Name::Link(Element::Image)),
+            ("source", Name::Link(Element::Source)),
+            ("META", Name::Link(Element::Meta)),
+            ("metal", Name::Other),
             ("SCRIPT", Name::Script),
             ("noscript", Name::Other),
             ("TextArea", Name::RawText(b"textarea")),

@@ -15,12 +15,17 @@
 /// assert!(is_html(None, b"\n <!doctype html><p>"));
 /// ```
 pub fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
-    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    if essence.contains('/') {
-        return essence.eq_ignore_ascii_case("text/html")
-            || essence.eq_ignore_ascii_case("application/xhtml+xml");
+    match content_type.map(essence).as_deref() {
+        None | Some("") => looks_like_html(body),
+        Some(essence) => matches!(essence, "text/html" | "application/xhtml+xml"),
     }
-    looks_like_html(body)
+}
+
+/// The type that a `Content-Type` names, without its parameters, in lower case; empty where it names none.
+pub(crate) fn essence(content_type: &str) -> String {
+    // Two fields that a proxy has made one have a comma between them; no type has.
+    let essence = content_type.split([';', ',']).next().unwrap_or_default().trim();
+    if essence.contains('/') { essence.to_ascii_lowercase() } else { String::new() }
 }
 
 /// MIME Sniffing Standard §7.1. All but the comment must be followed by a blank or `>`.
@@ -43,7 +48,7 @@ const PATTERNS: [&[u8]; 16] = [
     b"<P",
 ];
 
-fn looks_like_html(body: &[u8]) -> bool {
+pub(crate) fn looks_like_html(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(body.len());
     let text = &body[start..];

@@ -405,6 +405,9 @@ impl Frontier {
             depth: waiting.link.depth,
             hops: waiting.link.hops,
             attempt: waiting.attempts + 1,
+            off: waiting.link.off,
+            purpose: waiting.link.purpose,
+            copy: None,
             via: waiting.via.clone(),
         };
         self.out.insert(id, Out { fetcher, host: index, waiting });

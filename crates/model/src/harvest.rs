@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CanonicalUrl, Failure, Link, Page, Visit, VisitId};
+use bytes::Bytes;
+
+use crate::{CanonicalUrl, Failure, Link, Page, Timings, Visit};
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +38,60 @@ pub struct Harvest {
     pub links: Vec<Link>,
     /// Our own code panicked while it looked for links: the page is kept, the links are missing.
     pub extract_error: Option<String>,
+    /// What the page says of itself.
+    pub facts: Facts,
+    /// For a visit to a robots.txt, what its host's rules follow from.
+    pub robots: Option<Box<RobotsAnswer>>,
+    /// A sketch of the text, near to that of a near duplicate (in bits that differ).
+    pub sketch: Option<u64>,
+}
+
+impl Harvest {
+    /// The outcome of a visit of which nothing else is to be said.
+    pub fn bare(visit: Visit, fetched_at: Timestamp, outcome: Outcome) -> Self {
+        let (links, facts) = (Vec::new(), Facts::default());
+        Self { visit, fetched_at, outcome, links, extract_error: None, facts, robots: None, sketch: None }
+    }
+}
+
+/// What a page says of itself and of its likes: kept, whether it is acted on or not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// No index should have it (`X-Robots-Tag`, `<meta name=robots>`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub noindex: bool,
+    /// Its links are not to be followed, and were not.
+    #[serde(skip_serializing_if = "is_false")]
+    pub nofollow: bool,
+    /// The URL that it says is its own (`rel=canonical`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<CanonicalUrl>,
+    /// Other forms of it (`rel=alternate`): what is said of each (language or type), and where.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternates: Vec<(String, CanonicalUrl)>,
+}
+
+fn is_false(it: &bool) -> bool {
+    !it
+}
+
+impl Facts {
+    /// It says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a request for a robots.txt brought, besides its status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RobotsAnswer {
+    /// `Location`, in the server's own words.
+    pub location: Option<String>,
+    /// `Cache-Control`; several fields joined by commas.
+    pub cache_control: Option<String>,
+    /// The body without its content coding, its beginning where it is long.
+    pub body: Bytes,
 }
 
 /// What came of a visit.
@@ -51,9 +107,17 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 pub struct Receipt {
     /// The visit that is over.
-    pub visit: VisitId,
-    /// What it asked for.
-    pub url: CanonicalUrl,
+    pub visit: Visit,
+    /// When its request began.
+    pub fetched_at: Timestamp,
+    /// Where the time went, as far as that is known.
+    pub timings: Option<Timings>,
+    /// The payload had been stored before, for this URL or another.
+    pub is_repeat: bool,
+    /// See [`Harvest::sketch`]; not kept.
+    pub sketch: Option<u64>,
+    /// See [`Harvest::robots`].
+    pub robots: Option<Box<RobotsAnswer>>,
     /// Its place in the store's order of commits.
     pub seq: u64,
     /// What came of it.

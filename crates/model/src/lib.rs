@@ -13,7 +13,7 @@ mod resolve;
 pub use resolve::{Resolved, Resolver};
 
 mod visit;
-pub use visit::{Link, Visit, VisitId};
+pub use visit::{Link, Purpose, Validators, Visit, VisitId};
 
 mod head;
 pub use head::ResponseHead;
@@ -31,4 +31,4 @@ mod failure;
 pub use failure::{Blame, Failure, FailureKind};
 
 mod harvest;
-pub use harvest::{Harvest, Outcome, Receipt, Settled, Timestamp};
+pub use harvest::{Facts, Harvest, Outcome, Receipt, RobotsAnswer, Settled, Timestamp};

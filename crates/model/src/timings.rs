@@ -43,6 +43,12 @@ pub enum Stale {
 }
 
 impl Timings {
+    /// From the start until the request had been sent, at the latest.
+    pub fn sent_after(&self) -> Duration {
+        let answer: Duration = [self.first_byte, self.body].into_iter().flatten().sum();
+        self.total.saturating_sub(answer)
+    }
+
     /// What no phase accounts for: waiting for a descriptor, a share of memory, our own
     /// processor.
     pub fn unaccounted(&self) -> Duration {

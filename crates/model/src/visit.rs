@@ -17,13 +17,51 @@ pub struct Link {
     pub depth: u16,
     /// Redirects followed since the last link: 0 for a link, 1 for the target of its redirect, …
     pub hops: u8,
+    /// Links followed one after another since the last page that is within the scope: 0 within it.
+    pub off: u8,
+    /// What it is asked for.
+    pub purpose: Purpose,
+}
+
+/// What a URL is asked for. It decides who reads the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Its content, and its links.
+    #[default]
+    Page,
+    /// The URLs that a sitemap lists.
+    Sitemap,
+    /// The rules of its host (RFC 9309).
+    Robots,
+}
+
+impl Purpose {
+    /// True for [`Purpose::Page`]: what records leave out.
+    pub fn is_page(&self) -> bool {
+        *self == Purpose::Page
+    }
 }
 
 impl Link {
     /// A seed: depth 0, no hops.
     pub fn seed(url: CanonicalUrl) -> Self {
-        Self { fingerprint: Fingerprint::of(&url), url, depth: 0, hops: 0 }
+        let fingerprint = Fingerprint::of(&url);
+        Self { url, fingerprint, depth: 0, hops: 0, off: 0, purpose: Purpose::Page }
     }
+}
+
+/// What a copy that is kept is known by, for asking whether it still holds (RFC 9110 §13.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    /// `ETag`, with its quotes, as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// `Last-Modified`, as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+    /// The record of the copy.
+    pub seq: u64,
 }
 
 /// The number of one visit, unique within a store for ever: the run's start in milliseconds since 1970,
@@ -57,4 +95,28 @@ pub struct Visit {
     pub attempt: u8,
     /// The page the URL was found on; `None` for a seed.
     pub via: Option<CanonicalUrl>,
+    /// See [`Link::off`].
+    pub off: u8,
+    /// See [`Link::purpose`].
+    pub purpose: Purpose,
+    /// The copy that the answer is compared with, where there is one.
+    pub copy: Option<Box<Validators>>,
+}
+
+impl Visit {
+    /// The first visit of a URL that nobody linked to.
+    pub fn first(id: VisitId, url: CanonicalUrl) -> Self {
+        Self {
+            id,
+            host: url.host_key(),
+            url,
+            depth: 0,
+            hops: 0,
+            attempt: 1,
+            via: None,
+            off: 0,
+            purpose: Purpose::Page,
+            copy: None,
+        }
+    }
 }

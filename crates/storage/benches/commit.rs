@@ -68,22 +68,9 @@ fn harvest(n: u64) -> Harvest {
     };
     // The last one is new; the others were new on earlier pages.
     let links = (0..LINKS).map(|back| link((1 << 40) + (n + 1).saturating_sub(back))).collect();
-    let visit = Visit {
-        id: VisitId(n + 1),
-        host: url_of.host_key(),
-        via: Some(url(1)),
-        url: url_of,
-        depth: 1,
-        hops: 0,
-        attempt: 1,
-    };
-    Harvest {
-        visit,
-        fetched_at: Timestamp(1_790_000_000_000 + n),
-        outcome: Outcome::Page(Box::new(page)),
-        links,
-        extract_error: None,
-    }
+    let visit = Visit { via: Some(url(1)), depth: 1, ..Visit::first(VisitId(n + 1), url_of) };
+    let fetched_at = Timestamp(1_790_000_000_000 + n);
+    Harvest { links, ..Harvest::bare(visit, fetched_at, Outcome::Page(Box::new(page))) }
 }
 
 fn seal(sealer: &mut Sealer, n: u64) -> Arc<Parcel> {

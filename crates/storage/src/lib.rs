@@ -29,11 +29,9 @@
 //! let seed = Link::seed(CanonicalUrl::parse("http://example.com/")?);
 //! assert_eq!(writer.admit(&[seed.clone(), seed.clone()])?, [seed.clone()]);
 //!
-//! let visit = Visit {
-//!     id: VisitId(1), host: seed.url.host_key(), url: seed.url.clone(), depth: 0, hops: 0, attempt: 1, via: None,
-//! };
+//! let visit = Visit::first(VisitId(1), seed.url.clone());
 //! let outcome = Outcome::Failure(Failure::new(FailureKind::Connect, "connection refused"));
-//! let harvest = Harvest { visit, fetched_at: Timestamp(0), outcome, links: Vec::new(), extract_error: None };
+//! let harvest = Harvest::bare(visit, Timestamp(0), outcome);
 //! let parcel = Arc::new(store.sealer().seal(harvest, DecodedFacts::default()));
 //! writer.commit(&[parcel])?;
 //!

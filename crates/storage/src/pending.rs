@@ -91,12 +91,19 @@ pub(crate) fn collect(
             if let Some(tried) = tried.get_mut(&fingerprint).filter(|t| !t.handed_out) {
                 tried.handed_out = true;
                 restored.pending += 1;
-                let link = Link { url: parse(text)?, fingerprint, depth: glance.depth, hops: glance.hops };
+                let link = Link {
+                    url: parse(text)?,
+                    fingerprint,
+                    depth: glance.depth,
+                    hops: glance.hops,
+                    off: glance.off,
+                    purpose: glance.purpose,
+                };
                 let via = glance.via.as_deref().map(parse).transpose()?;
                 each(Pending { link, via, attempts: tried.attempts });
             }
         }
-        for GlanceLink { url, depth, hops } in &glance.links {
+        for GlanceLink { url, depth, hops, off, purpose } in &glance.links {
             let fingerprint = Fingerprint::of_canonical(url);
             if settled.contains(&fingerprint) {
                 continue;
@@ -113,7 +120,14 @@ pub(crate) fn collect(
             if page.is_none() {
                 page = glance.url.as_deref().map(parse).transpose()?;
             }
-            let link = Link { url: parse(url)?, fingerprint, depth: *depth, hops: *hops };
+            let link = Link {
+                url: parse(url)?,
+                fingerprint,
+                depth: *depth,
+                hops: *hops,
+                off: *off,
+                purpose: *purpose,
+            };
             each(Pending { link, via: page.clone(), attempts });
         }
     }

@@ -11,7 +11,8 @@ use std::{borrow::Cow, io::Write as _, net::IpAddr, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use dragline_model::{
-    CanonicalUrl, Failure, Fingerprint, Link, Settled, Timestamp, Timings, TlsSession, Truncation, VisitId,
+    CanonicalUrl, Facts, Failure, Fingerprint, Link, Purpose, Settled, Timestamp, Timings, TlsSession,
+    Truncation, VisitId,
 };
 
 /// One visit as it is kept: a response of any status, or a failure.
@@ -50,6 +51,24 @@ pub struct Record {
     /// Redirects followed since the last link.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
+    /// Links followed one after another outside of the scope.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub off: u8,
+    /// What it was asked for.
+    #[serde(default, skip_serializing_if = "Purpose::is_page")]
+    pub purpose: Purpose,
+    /// The record whose copy the answer was to be compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<u64>,
+    /// `ETag`, as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// `Last-Modified`, as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+    /// What the page says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Box<Facts>>,
     /// The page it was found on; `None` for a seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<CanonicalUrl>,
@@ -247,6 +266,10 @@ pub(crate) struct Glance<'a> {
     pub(crate) depth: u16,
     #[serde(default)]
     pub(crate) hops: u8,
+    #[serde(default)]
+    pub(crate) off: u8,
+    #[serde(default)]
+    pub(crate) purpose: Purpose,
     #[serde(borrow, default)]
     pub(crate) via: Option<Text<'a>>,
     #[serde(default)]
@@ -284,6 +307,10 @@ pub(crate) struct GlanceLink<'a> {
     pub(crate) depth: u16,
     #[serde(default)]
     pub(crate) hops: u8,
+    #[serde(default)]
+    pub(crate) off: u8,
+    #[serde(default)]
+    pub(crate) purpose: Purpose,
 }
 
 impl<'a> Glance<'a> {
@@ -405,11 +432,16 @@ mod links {
         depth: u16,
         #[serde(default, skip_serializing_if = "is_zero")]
         hops: u8,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        off: u8,
+        #[serde(default, skip_serializing_if = "Purpose::is_page")]
+        purpose: Purpose,
     }
 
     impl From<&Link> for Spelled {
         fn from(link: &Link) -> Self {
-            Self { url: link.url.clone(), depth: link.depth, hops: link.hops }
+            let Link { url, depth, hops, off, purpose, .. } = link.clone();
+            Self { url, depth, hops, off, purpose }
         }
     }
 
@@ -420,7 +452,14 @@ mod links {
     pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Link>, D::Error> {
         Ok(Vec::<Spelled>::deserialize(from)?
             .into_iter()
-            .map(|s| Link { fingerprint: Fingerprint::of(&s.url), url: s.url, depth: s.depth, hops: s.hops })
+            .map(|s| Link {
+                fingerprint: Fingerprint::of(&s.url),
+                url: s.url,
+                depth: s.depth,
+                hops: s.hops,
+                off: s.off,
+                purpose: s.purpose,
+            })
             .collect())
     }
 }

@@ -6,7 +6,8 @@
 use bytes::Bytes;
 
 use dragline_model::{
-    CanonicalUrl, Failure, Harvest, Link, Outcome, Page, Settled, Timestamp, Visit, VisitId,
+    CanonicalUrl, Failure, Harvest, Link, Outcome, Page, Receipt, RobotsAnswer, Settled, Timestamp, Visit,
+    VisitId,
 };
 
 use crate::{
@@ -23,6 +24,9 @@ const STORED_BYTES_MIN: usize = 16 << 10;
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 /// Longest text of a server that is copied into a record (`Location`, `Content-Type`, `Retry-After`).
 const FIELD_BYTES_MAX: usize = 8192;
+/// Longest robots.txt that is copied into a record, for the index keeps records in memory for a while and larger ones
+/// for good; one in a thousand is longer. After a crash such a one may have to be asked for again.
+const ROBOTS_BYTES_MAX: usize = 64 << 10;
 
 /// What is known of a body once its content coding is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,10 +52,12 @@ impl Sealer {
     /// Makes a parcel of a harvest. The body is read once for its digest and once for compression, and is
     /// dropped here.
     pub fn seal(&mut self, harvest: Harvest, decoded: DecodedFacts) -> Parcel {
-        let Harvest { visit, fetched_at, outcome, links, extract_error } = harvest;
+        let Harvest { visit, fetched_at, outcome, links, extract_error, facts, robots, sketch } = harvest;
         let id = GroupId::of_visit(self.mark, visit.id, fetched_at, visit.url.as_str());
         let mut record = empty_record(&visit, fetched_at);
         record.extract_error = extract_error;
+        record.facts = (!facts.is_empty()).then(|| Box::new(facts));
+        record.robots = robots.clone().filter(|answer| answer.body.len() <= ROBOTS_BYTES_MAX);
         let answer = match outcome {
             Outcome::Failure(failure) => {
                 record.error = Some(failure);
@@ -62,11 +68,12 @@ impl Sealer {
         // Every value is a string, a number or an address: JSON has a spelling for all of them.
         let middle = record.middle().unwrap_or_default();
         Parcel {
-            visit: visit.id,
             id,
             settled: record.settled(),
             url_key: schema::url_prefix(&visit.url),
-            url: visit.url,
+            visit,
+            robots,
+            sketch,
             fetched_at,
             record,
             middle: middle.into(),
@@ -85,6 +92,9 @@ impl Sealer {
         record.timings = Some(page.timings);
         record.peer = page.peer.map(|p| p.ip());
         record.tls = page.tls;
+        let field = |name: &str| page.head.field(name).map(|v| shortened(&String::from_utf8_lossy(v)));
+        record.etag = field("etag");
+        record.last_modified = field("last-modified");
         record.location = redirect_target(&record.url, page);
         record.retry_after = matches!(page.status, 429 | 503)
             .then(|| page.head.field("retry-after"))
@@ -133,6 +143,12 @@ fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
         digest: None,
         depth: visit.depth,
         hops: visit.hops,
+        off: visit.off,
+        purpose: visit.purpose,
+        copy: visit.copy.as_ref().map(|copy| copy.seq),
+        etag: None,
+        last_modified: None,
+        facts: None,
         via: visit.via.clone(),
         location: None,
         retry_after: None,
@@ -143,6 +159,7 @@ fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
         peer: None,
         tls: None,
         extract_error: None,
+        robots: None,
         payload_of: None,
         links: Vec::new(),
     }
@@ -165,10 +182,11 @@ fn shortened(text: &str) -> String {
 /// gone. Cheap to share, and good for as many attempts to commit it as are needed.
 #[derive(Debug)]
 pub struct Parcel {
-    visit: VisitId,
+    visit: Visit,
     pub(crate) id: GroupId,
     settled: Settled,
-    pub(crate) url: CanonicalUrl,
+    robots: Option<Box<RobotsAnswer>>,
+    sketch: Option<u64>,
     pub(crate) url_key: Vec<u8>,
     pub(crate) fetched_at: Timestamp,
     pub(crate) record: Record,
@@ -195,12 +213,27 @@ pub(crate) struct Answer {
 impl Parcel {
     /// The visit that brought it.
     pub fn visit(&self) -> VisitId {
-        self.visit
+        self.visit.id
     }
 
     /// What was asked for.
     pub fn url(&self) -> &CanonicalUrl {
-        &self.url
+        &self.visit.url
+    }
+
+    /// What is said of it once it is committed.
+    pub(crate) fn receipt(&self, seq: u64, is_repeat: bool, new_links: Vec<Link>) -> Receipt {
+        Receipt {
+            visit: self.visit.clone(),
+            fetched_at: self.fetched_at,
+            timings: self.record.timings.or_else(|| self.record.error.as_ref()?.timings.as_deref().copied()),
+            is_repeat,
+            sketch: self.sketch,
+            robots: self.robots.clone(),
+            seq,
+            settled: self.settled.clone(),
+            new_links,
+        }
     }
 
     /// What came of it.
@@ -222,6 +255,6 @@ impl Parcel {
     pub fn bytes(&self) -> u64 {
         let links: usize = self.links.iter().map(|l| l.url.as_str().len() + size_of::<Link>()).sum();
         let answer = self.answer.as_ref().map_or(0, |a| a.members.len() + a.head.len());
-        (size_of::<Self>() + links + answer + self.middle.len() + 3 * self.url.as_str().len()) as u64
+        (size_of::<Self>() + links + answer + self.middle.len() + 3 * self.visit.url.as_str().len()) as u64
     }
 }

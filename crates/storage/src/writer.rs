@@ -185,7 +185,7 @@ impl Writer {
             }
             receipts.push(old);
         }
-        let new: HashMap<_, _> = self.commit(&missing)?.into_iter().map(|r| (r.visit, r)).collect();
+        let new: HashMap<_, _> = self.commit(&missing)?.into_iter().map(|r| (r.visit.id, r)).collect();
         let visits = parcels.iter().map(|p| p.visit());
         Ok(receipts
             .into_iter()
@@ -272,9 +272,7 @@ impl Writer {
             if let Some(record) = store.record(visit?.1)?
                 && record.visit == parcel.visit()
             {
-                let settled = record.settled();
-                let (visit, url, seq) = (record.visit, record.url, record.seq);
-                return Ok(Some(Receipt { visit, url, seq, settled, new_links: record.links }));
+                return Ok(Some(parcel.receipt(record.seq, record.payload_of.is_some(), record.links)));
             }
         }
         Ok(None)

@@ -63,7 +63,7 @@ impl Writer {
         let Scratch { fresh, json, record, members } = &mut self.scratch;
         [&mut *json, record, members].into_iter().for_each(Vec::clear);
 
-        let own = Fingerprint::of(&parcel.url);
+        let own = Fingerprint::of(parcel.url());
         if !self.known.contains(&own) {
             fresh.insert(own);
         }
@@ -75,7 +75,7 @@ impl Writer {
             .collect();
         record::compose(json, seq, &parcel.middle, original.as_ref().map(|o| o.seq), &new);
 
-        let (url, peer) = (parcel.url.as_str(), parcel.record.peer);
+        let (url, peer) = (parcel.url().as_str(), parcel.record.peer);
         let of = Of { id: parcel.id, url, date: parcel.fetched_at, peer };
         let mut location = Location::default();
         if let (Some(answer), Some(original)) = (&parcel.answer, &original) {
@@ -115,8 +115,7 @@ impl Writer {
         state.entries += 1;
         recover::count(state, &parcel.record, original.is_some(), new.len());
         let new_links = new.into_iter().cloned().collect();
-        let settled = parcel.settled().clone();
-        Ok(Receipt { visit: parcel.visit(), url: parcel.url.clone(), seq, settled, new_links })
+        Ok(parcel.receipt(seq, original.is_some(), new_links))
     }
 
     /// The record that has a payload already, if there is one; otherwise the payload is noted as this one's.
@@ -134,7 +133,7 @@ impl Writer {
         if let Some((_, seq)) = batch.payloads.iter().find(|(k, _)| *k == key) {
             let earlier = &batch.parcels[(seq - batch.first_seq) as usize];
             let same = earlier.record.digest == parcel.record.digest;
-            let (id, url, date) = (earlier.id, earlier.url.clone(), earlier.fetched_at);
+            let (id, url, date) = (earlier.id, earlier.url().clone(), earlier.fetched_at);
             return Ok(same.then_some(Owner { seq: *seq, id, url, date }));
         }
         if let Some(&seq) = self.payloads.get(&key) {

@@ -31,8 +31,8 @@ fn parcel(store: &Store, n: u64) -> Arc<Parcel> {
             timings: Timings::default(),
         }))
     };
-    let visit = Visit { id: VisitId(n), host: url.host_key(), url, depth: 0, hops: 0, attempt: 1, via: None };
-    let harvest = Harvest { visit, fetched_at: Timestamp(n), outcome, links, extract_error: None };
+    let visit = Visit::first(VisitId(n), url);
+    let harvest = Harvest { links, ..Harvest::bare(visit, Timestamp(n), outcome) };
     Arc::new(store.sealer().seal(harvest, DecodedFacts::default()))
 }
 

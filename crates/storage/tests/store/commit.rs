@@ -20,7 +20,7 @@ fn a_page_is_there_with_everything() {
         .extract_error("panicked at 'x'")
         .links(&["http://a.example/y", "https://b.example/"]);
     let receipts = commit(&store, &mut writer, vec![visit]);
-    assert_eq!((receipts[0].visit, receipts[0].seq), (VisitId(7), 1));
+    assert_eq!((receipts[0].visit.id, receipts[0].seq), (VisitId(7), 1));
     let settled = Settled::Page { status: 503, bytes: 8, retry_after: Some("120".into()) };
     assert_eq!(receipts[0].settled, settled);
 

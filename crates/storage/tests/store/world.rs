@@ -61,13 +61,9 @@ pub(crate) fn failure(visit: u64, address: &str, kind: FailureKind) -> Visited {
 }
 
 fn visited(id: u64, url: CanonicalUrl, outcome: Outcome) -> Visited {
-    let visit =
-        Visit { id: VisitId(id), host: url.host_key(), url, depth: 0, hops: 0, attempt: 1, via: None };
+    let visit = Visit::first(VisitId(id), url);
     let fetched_at = Timestamp(EPOCH_MS + id * 60_000);
-    Visited {
-        harvest: Harvest { visit, fetched_at, outcome, links: Vec::new(), extract_error: None },
-        size: 0,
-    }
+    Visited { harvest: Harvest::bare(visit, fetched_at, outcome), size: 0 }
 }
 
 impl Visited {
