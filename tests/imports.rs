@@ -33,7 +33,7 @@ fn imports_run_one_way() {
         ("crates/cookies", &["model"]),
         ("crates/politeness", &["model"]),
         ("crates/fakeweb", &[]),
-        ("crates/frontier", &["model"]),
+        ("crates/frontier", &["model", "politeness"]),
         ("crates/fetch", &["model", "cookies"]),
         ("crates/extract", &["model"]),
         ("crates/storage", &["model"]),

@@ -16,9 +16,7 @@ use std::{
     time::Duration,
 };
 
-use dragline_model::{
-    CanonicalUrl, FingerprintMap, HostKey, Link, Purpose, Visit, VisitId,
-};
+use dragline_model::{CanonicalUrl, FingerprintMap, HostKey, Link, Purpose, Visit, VisitId};
 use dragline_politeness::{PaceRules, RobotsRules, Stamp};
 
 pub use keep::{Checkpoint, Unreadable};
@@ -74,7 +72,7 @@ impl Default for Limits {
     /// One request at a time to a host, a second apart, without a budget; robots.txt is obeyed.
     fn default() -> Self {
         Self {
-            rules: RuleBook::new(Manners { obey_robots: true, ..Manners::default() }),
+            rules: RuleBook::new(Manners::default(), Vec::new()),
             address: None,
             robots: RobotsRules::default(),
             agent: "dragline".into(),
@@ -371,7 +369,7 @@ impl Frontier {
             return *host;
         }
         let host = self.hosts.len();
-        let mut new = Host::new(key.clone(), self.limits.rules.of_host(url.host()));
+        let mut new = Host::new(key.clone(), self.limits.rules.of_host(url.host(), url.authority()));
         if self.limits.address.is_none() {
             new.address = Address::Free;
         }

@@ -41,11 +41,24 @@ mod waiting;
 mod tails;
 pub use tails::{ChunkId, MemoryTails, Tails};
 
-mod rules;
-pub use rules::{HostRules, Manners, Refresh, RuleBook};
-
 mod retry;
 pub use retry::{Retry, RetryTable};
 
 mod scope;
-pub use scope::{Scope, ScopeKind};
+pub use scope::{OnPage, Scope, ScopeKind, ScopeRules};
+
+mod patterns;
+pub use patterns::Patterns;
+
+mod repeats;
+
+mod domain;
+
+mod rules;
+pub use rules::{HostRules, Manners, Reach, Refresh, Rule, RuleBook};
+
+mod reason;
+pub use reason::Reason;
+
+mod error;
+pub use error::RuleError;

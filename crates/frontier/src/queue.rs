@@ -227,9 +227,10 @@ impl Line {
         }
         let window = &mut self.window;
         if let Some(Away { id, count }) = self.away.pop_front() {
-            let read = store.tails.get(id).and_then(|chunk| {
-                unpack(&chunk, |waiting| window.push_back(waiting)).map_err(|_| garbled())
-            });
+            let read = store
+                .tails
+                .get(id)
+                .and_then(|chunk| unpack(&chunk, |waiting| window.push_back(waiting)).map_err(|_| garbled()));
             return match read {
                 Ok(_) => Ok(()),
                 Err(error) => {

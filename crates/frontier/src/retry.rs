@@ -65,14 +65,7 @@ impl RetryTable {
         self.decide_by(&row, settled, attempt, if row.attempts > 1 { attempts } else { 1 }, wall)
     }
 
-    fn decide_by(
-        &self,
-        row: &Row,
-        settled: &Settled,
-        attempt: u8,
-        attempts: u8,
-        wall: SystemTime,
-    ) -> Retry {
+    fn decide_by(&self, row: &Row, settled: &Settled, attempt: u8, attempts: u8, wall: SystemTime) -> Retry {
         if attempt >= attempts {
             return Retry::Final;
         }
@@ -141,17 +134,31 @@ mod tests {
     #[test]
     fn attempts_can_be_named() {
         let table = RetryTable { base: Duration::from_secs(1) };
-        assert_eq!(table.decide_within(&page(500, None), 3, 3, SystemTime::UNIX_EPOCH + MINUTE_TO_2000), Retry::Final);
+        assert_eq!(
+            table.decide_within(&page(500, None), 3, 3, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+            Retry::Final
+        );
         let ninth = Duration::from_secs(3u64.pow(8));
-        assert_eq!(table.decide_within(&page(500, None), 9, 10, SystemTime::UNIX_EPOCH + MINUTE_TO_2000), Retry::Again { wait: ninth, rest: false });
-        assert_eq!(table.decide_within(&page(404, None), 1, 10, SystemTime::UNIX_EPOCH + MINUTE_TO_2000), Retry::Final, "not repeated at all");
+        assert_eq!(
+            table.decide_within(&page(500, None), 9, 10, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+            Retry::Again { wait: ninth, rest: false }
+        );
+        assert_eq!(
+            table.decide_within(&page(404, None), 1, 10, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+            Retry::Final,
+            "not repeated at all"
+        );
     }
 
     #[test]
     fn waits_have_an_end() {
         let table = RetryTable { base: Duration::MAX };
         for settled in [page(503, None), page(503, Some("1")), page(500, None)] {
-            let Retry::Again { wait, .. } = table.decide(&settled, 1, SystemTime::UNIX_EPOCH + MINUTE_TO_2000) else { panic!("it is repeated") };
+            let Retry::Again { wait, .. } =
+                table.decide(&settled, 1, SystemTime::UNIX_EPOCH + MINUTE_TO_2000)
+            else {
+                panic!("it is repeated")
+            };
             assert_eq!(wait, BACK_OFF_MAX);
         }
     }
@@ -182,7 +189,11 @@ mod tests {
             (failed(FailureKind::Panicked), 1, again(1, false)),
             (failed(FailureKind::Panicked), 2, Retry::Final),
         ] {
-            assert_eq!(table.decide(&settled, attempt, SystemTime::UNIX_EPOCH + MINUTE_TO_2000), want, "{settled:?} at {attempt}");
+            assert_eq!(
+                table.decide(&settled, attempt, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+                want,
+                "{settled:?} at {attempt}"
+            );
         }
     }
 }

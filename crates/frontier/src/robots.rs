@@ -69,7 +69,13 @@ impl OriginRobots {
     }
 
     /// The number of the line that forbids this URL; 0 where nothing is allowed as a whole.
-    pub(crate) fn forbids(&self, agent: &str, url: &CanonicalUrl, rules: &RobotsRules, now: Stamp) -> Option<u32> {
+    pub(crate) fn forbids(
+        &self,
+        agent: &str,
+        url: &CanonicalUrl,
+        rules: &RobotsRules,
+        now: Stamp,
+    ) -> Option<u32> {
         match self.record.standing(rules, now) {
             Standing::Rules { robots, .. } => {
                 let verdict = robots.verdict(agent, url);
@@ -103,7 +109,9 @@ impl OriginRobots {
                 cache_control: answer.cache_control,
                 body: answer.body,
             },
-            Settled::Failure(failure) if failure.kind == dragline_model::FailureKind::Refused => Brought::DeadEnd,
+            Settled::Failure(failure) if failure.kind == dragline_model::FailureKind::Refused => {
+                Brought::DeadEnd
+            }
             Settled::Failure(_) => Brought::Nothing,
         };
         if let Next::Follow(location, hops) = self.record.take(rules, brought, answer.hops, now) {
@@ -133,7 +141,12 @@ impl OriginRobots {
     }
 
     /// `Crawl-delay` for this agent.
-    pub(crate) fn crawl_delay(&self, agent: &str, rules: &RobotsRules, now: Stamp) -> Option<std::time::Duration> {
+    pub(crate) fn crawl_delay(
+        &self,
+        agent: &str,
+        rules: &RobotsRules,
+        now: Stamp,
+    ) -> Option<std::time::Duration> {
         match self.record.standing(rules, now) {
             Standing::Rules { robots, .. } => robots.crawl_delay(agent, std::time::Duration::MAX),
             _ => None,

@@ -210,7 +210,8 @@ mod tests {
     use super::*;
 
     fn any_url() -> impl Strategy<Value = CanonicalUrl> {
-        "http://[ab]{1,2}\\.example/[a-c]{0,3}/[0-9é]{0,4}(\\?q=[a-z]{0,3})?".prop_filter_map("a URL", |text| CanonicalUrl::parse(&text).ok())
+        "http://[ab]{1,2}\\.example/[a-c]{0,3}/[0-9é]{0,4}(\\?q=[a-z]{0,3})?"
+            .prop_filter_map("a URL", |text| CanonicalUrl::parse(&text).ok())
     }
 
     fn any_waiting() -> impl Strategy<Value = Waiting> {

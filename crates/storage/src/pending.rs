@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use dragline_model::{CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, FingerprintSet, Link, Settled};
+use dragline_model::{CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, Link, Settled};
 
 use crate::{
     StoreError,
     error::REBUILD,
     index::{Index, Row},
+    known::UrlSet,
     record::{self, Glance, GlanceLink, Kind},
 };
 
@@ -60,7 +61,7 @@ pub(crate) fn collect(
     mut each: impl FnMut(Pending),
 ) -> Result<Restored, StoreError> {
     let mut restored = Restored::default();
-    let mut settled = FingerprintSet::default();
+    let mut settled = UrlSet::with_room(0);
     let mut tried: FingerprintMap<Tried> = FingerprintMap::default();
     for row in index.rows(1)? {
         let row = row?;
@@ -76,7 +77,7 @@ pub(crate) fn collect(
             tried.remove(&url);
             settled.insert(url);
         } else {
-            settled.remove(&url);
+            settled.remove(url);
             tried.insert(url, Tried { attempts: glance.attempts, handed_out: false });
         }
     }
@@ -105,7 +106,7 @@ pub(crate) fn collect(
         }
         for GlanceLink { url, depth, hops, off, purpose } in &glance.links {
             let fingerprint = Fingerprint::of_canonical(url);
-            if settled.contains(&fingerprint) {
+            if settled.contains(fingerprint) {
                 continue;
             }
             let attempts = match tried.get_mut(&fingerprint) {

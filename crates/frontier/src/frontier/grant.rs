@@ -127,7 +127,7 @@ impl Frontier {
     fn stays_at_home(&mut self, host: usize) -> bool {
         let host = &mut self.hosts[host];
         // Any URL of it will do: rules of prefixes rarely differ in this, and nothing depends on it.
-        host.rules.default().pace.concurrency <= 1
+        host.rules.base().pace.concurrency <= 1
     }
 
     /// Notes whether anybody is to wait for a host that cannot be asked before `at`.
@@ -211,7 +211,10 @@ impl Frontier {
             match front {
                 Ok(Some(waiting)) => {
                     let is_outdated = !self.outdated.is_empty()
-                        && self.outdated.get(&waiting.fingerprint()).is_some_and(|made| waiting.attempts < *made);
+                        && self
+                            .outdated
+                            .get(&waiting.fingerprint())
+                            .is_some_and(|made| waiting.attempts < *made);
                     if !is_outdated {
                         return Some(waiting.link.url.clone());
                     }
@@ -315,8 +318,7 @@ impl Frontier {
         let host = &mut self.hosts[index];
         host.robots[origin].out = true;
         let key = host.key.clone();
-        let visit =
-            Visit { host: key, hops, purpose: Purpose::Robots, ..Visit::first(self.number(), url) };
+        let visit = Visit { host: key, hops, purpose: Purpose::Robots, ..Visit::first(self.number(), url) };
         if let Some(other) = also {
             self.hosts[other].pace.started(now, 0.0);
         }

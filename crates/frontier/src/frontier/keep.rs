@@ -125,7 +125,13 @@ impl Frontier {
     /// before the end.
     ///
     /// What was parked by other settings is judged again.
-    pub fn restore(&mut self, bytes: &[u8], judged_by: u64, clean: bool, now: Stamp) -> Result<(), Unreadable> {
+    pub fn restore(
+        &mut self,
+        bytes: &[u8],
+        judged_by: u64,
+        clean: bool,
+        now: Stamp,
+    ) -> Result<(), Unreadable> {
         let kept: Kept = postcard::from_bytes(bytes).map_err(|error| Unreadable(error.to_string()))?;
         if kept.version != VERSION {
             return Err(Unreadable(format!("it is of version {}", kept.version)));
@@ -171,7 +177,8 @@ impl Frontier {
 
     fn restore_host(&mut self, kept: KeptHost, clean: bool, now: Stamp) -> Result<(), Unreadable> {
         // A host key is the authority of its URLs, whatever their scheme.
-        let url = CanonicalUrl::parse(&format!("http://{}/", kept.key)).map_err(|e| Unreadable(e.to_string()))?;
+        let url =
+            CanonicalUrl::parse(&format!("http://{}/", kept.key)).map_err(|e| Unreadable(e.to_string()))?;
         let index = self.host_of(&url);
         let host = &mut self.hosts[index];
         host.pace = kept.pace;

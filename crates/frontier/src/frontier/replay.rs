@@ -39,7 +39,9 @@ impl Frontier {
 
         let host = match receipt.visit.purpose {
             // Its redirects may have led elsewhere: the visit is its own host's.
-            Purpose::Robots => self.by_key.get(&receipt.visit.host).copied().unwrap_or_else(|| self.host_of(&url)),
+            Purpose::Robots => {
+                self.by_key.get(&receipt.visit.host).copied().unwrap_or_else(|| self.host_of(&url))
+            }
             _ => self.host_of(&url),
         };
         let rules = self.hosts[host].rules.of(&url).pace;

@@ -52,7 +52,15 @@ impl Frontier {
     }
 
     /// A request has come home: what its host and its address learn of it.
-    fn home(&mut self, index: usize, url: &CanonicalUrl, started: Stamp, asked: Stamp, told: Told, now: Stamp) {
+    fn home(
+        &mut self,
+        index: usize,
+        url: &CanonicalUrl,
+        started: Stamp,
+        asked: Stamp,
+        told: Told,
+        now: Stamp,
+    ) {
         let host = &mut self.hosts[index];
         let rules = host.rules.of(url).pace;
         host.pace.ended(&rules, started, now, told);
@@ -173,7 +181,7 @@ impl Frontier {
                 Errand::Robots { origin, also, .. } => {
                     self.robots_out -= 1;
                     self.hosts[host].robots[origin].out = false;
-                    let rules = self.hosts[host].rules.default().pace;
+                    let rules = self.hosts[host].rules.base().pace;
                     for it in [Some(host), also].into_iter().flatten() {
                         self.hosts[it].pace.ended(&rules, started, now, Told::Nothing);
                     }

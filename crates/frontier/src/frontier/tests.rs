@@ -41,7 +41,7 @@ fn paced(delay: Duration, concurrency: u32) -> RuleBook {
         unreached: BackOffRules { first: Duration::ZERO, max: Duration::ZERO, forgive },
         ..PaceRules::default()
     };
-    RuleBook::new(Manners { pace, obey_robots: false, ..Manners::default() })
+    RuleBook::new(Manners { pace, obey_robots: false, ..Manners::default() }, Vec::new())
 }
 
 /// A frontier that remembers its visits, so that a test need not.
@@ -117,8 +117,10 @@ fn urls(grants: &[Grant]) -> Vec<&str> {
 
 #[test]
 fn the_delay_runs_from_start_to_start() {
-    let mut f =
-        frontier(Limits { rules: paced(SECOND, 1), ..Limits::default() }, &["http://a/1", "http://a/2", "http://b/1"]);
+    let mut f = frontier(
+        Limits { rules: paced(SECOND, 1), ..Limits::default() },
+        &["http://a/1", "http://a/2", "http://b/1"],
+    );
     let now = t0();
     let first = f.grant(now);
     let mut hosts: Vec<_> = first.iter().map(|g| g.visit.host.as_str()).collect();
@@ -134,7 +136,8 @@ fn the_delay_runs_from_start_to_start() {
 
 #[test]
 fn a_slow_answer_holds_the_host_past_its_delay() {
-    let mut f = frontier(Limits { rules: paced(SECOND, 1), ..Limits::default() }, &["http://a/1", "http://a/2"]);
+    let mut f =
+        frontier(Limits { rules: paced(SECOND, 1), ..Limits::default() }, &["http://a/1", "http://a/2"]);
     let now = t0();
     let first = f.grant(now);
     assert!(f.grant(now + 5 * SECOND).is_empty());
@@ -191,7 +194,8 @@ fn shallow_pages_come_first() {
 
 #[test]
 fn a_failure_is_tried_again_and_then_given_up() {
-    let limits = Limits { rules: paced(Duration::ZERO, 1), retry: RetryTable { base: SECOND }, ..Limits::default() };
+    let limits =
+        Limits { rules: paced(Duration::ZERO, 1), retry: RetryTable { base: SECOND }, ..Limits::default() };
     let mut f = frontier(limits, &["http://a/1"]);
     let failed = Settled::Failure(Failure::new(FailureKind::Closed, ""));
     let mut now = t0();
@@ -267,7 +271,8 @@ fn visits_of_a_dead_fetcher_go_back_in_order() {
 
 #[test]
 fn a_late_receipt_that_is_not_final_leaves_the_url_in_its_queue() {
-    let limits = Limits { rules: paced(Duration::ZERO, 1), retry: RetryTable { base: SECOND }, ..Limits::default() };
+    let limits =
+        Limits { rules: paced(Duration::ZERO, 1), retry: RetryTable { base: SECOND }, ..Limits::default() };
     let mut f = frontier(limits, &["http://a/1"]);
     f.lost(1);
     let now = t0();
