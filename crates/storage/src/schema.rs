@@ -40,7 +40,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `known` | a [`FileHeader`] with the fingerprints' key, then frames: a [`FrameHeader`], the fingerprints (8 bytes each), the payloads (8 bytes of digest, 8 of sequence number) |
-//! | `tail-N` | chunks of queues, one behind the other and nothing else: place, length and checksum are in their [`crate::ChunkId`]s |
+//! | `tail-N` | chunks of queues, each behind its length and its checksum (4 bytes each), which covers its place and the store too |
 //! | `checkpoint` | a [`FileHeader`], a [`CheckpointHeader`], what the frontier wrote |
 //!
 //! **`known`** is appended behind the index by the thread that writes that, some thousand fingerprints at a time. A
@@ -49,7 +49,8 @@
 //! [`Reached::entries`] finds records that a rebuild lost further back: what only they had must not be known.
 //!
 //! **`tail-N`** is written without a sync and never again once another process has it; a checkpoint syncs what it
-//! refers to. A tail is removed when no chunk in it is live.
+//! refers to. A tail is removed when no chunk in it is live; of the last one the name stays, so that no number is
+//! used twice.
 //!
 //! **`checkpoint`** is written as `checkpoint.new` and renamed. What is between it and the last record is replayed.
 //!

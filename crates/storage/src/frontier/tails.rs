@@ -7,7 +7,7 @@ use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -17,28 +17,38 @@ use crate::{StoreError, error::RECALL, store::Shared};
 
 /// A segment is left for the next one before it grows past this: what one live chunk can keep from being freed.
 const SEGMENT_BYTES: u32 = 16 << 20;
-/// A chunk is no longer than this: it is read as a whole.
-const CHUNK_BYTES_MAX: usize = SEGMENT_BYTES as usize;
+/// Before each chunk: its length and its checksum.
+const CHUNK_HEADER_BYTES: usize = 8;
+/// A chunk is no longer than this: it is read as a whole, and fits into a segment.
+const CHUNK_BYTES_MAX: usize = SEGMENT_BYTES as usize - CHUNK_HEADER_BYTES;
 
-/// Where a chunk is, and what it must be: whatever else is found there is not taken for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ChunkId {
-    segment: u32,
-    offset: u32,
-    bytes: u32,
-    /// CRC-32.
-    checksum: u32,
-}
+/// Where a chunk is: the segment's number in the upper half, the place in it in the lower. Never given to another
+/// chunk of the same store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChunkId(u64);
 
 impl ChunkId {
-    /// Bytes of the chunk.
-    pub fn len(&self) -> usize {
-        self.bytes as usize
+    fn new(segment: u32, offset: u32) -> Self {
+        Self(u64::from(segment) << 32 | u64::from(offset))
     }
 
-    /// True for a chunk with nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0
+    fn segment(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn offset(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The id as a number, to be kept.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The id of which that is the number. One that was never given out names nothing.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 }
 
@@ -61,8 +71,9 @@ impl ChunkId {
 pub struct Tails {
     /// The one that is written to.
     current: Option<Segment>,
-    /// The number of the next: none of an earlier life is written to again.
+    /// The number of the next: none of an earlier life is written to again, and none is used twice.
     next: u32,
+    buffer: Vec<u8>,
     leave: Leave,
 }
 
@@ -94,13 +105,13 @@ impl Tails {
         }
         let leave = Leave(shared);
         leave.0.frontier.make()?;
-        let mut tails = Self { current: None, next: 0, leave };
+        let mut tails = Self { current: None, next: 0, buffer: Vec::new(), leave };
         let last = tails.segments()?.into_iter().map(|(number, _)| number).max();
         tails.next = last.map_or(0, |last| last.wrapping_add(1));
         Ok(tails)
     }
 
-    /// Keeps a chunk of at most 16 MiB; some KB are best. It survives the process from here on.
+    /// Keeps a chunk of less than 16 MiB; some KB are best. It survives the process from here on.
     ///
     /// After an error nothing was kept, and what was kept before is untouched.
     pub fn put(&mut self, chunk: &[u8]) -> Result<ChunkId, StoreError> {
@@ -109,48 +120,48 @@ impl Tails {
             let source = io::Error::new(io::ErrorKind::InvalidInput, what);
             return Err(StoreError::io("write a tail in", &self.leave.0.frontier.dir)(source));
         }
-        let bytes = chunk.len() as u32;
+        let bytes = (CHUNK_HEADER_BYTES + chunk.len()) as u32;
         let segment = match self.current.take() {
             Some(segment) if segment.bytes + bytes <= SEGMENT_BYTES => segment,
             _ => self.begin()?,
         };
         let Segment { number, file, bytes: offset } = segment;
+        let id = ChunkId::new(number, offset);
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&(chunk.len() as u32).to_le_bytes());
+        self.buffer.extend_from_slice(&self.checksum(id, chunk).to_le_bytes());
+        self.buffer.extend_from_slice(chunk);
         // Of what cannot be written whole something may stand there: then the segment gets nothing more, which is
         // why it was taken out.
-        let written = self.leave.0.disk.append(&file, chunk);
+        let written = self.leave.0.disk.append(&file, &self.buffer);
         written.map_err(StoreError::io("write", &self.path(number)))?;
         self.leave.0.frontier.tails.add(&file, false);
         self.current = Some(Segment { number, file, bytes: offset + bytes });
-        Ok(ChunkId { segment: number, offset, bytes, checksum: libdeflater::crc32(chunk) })
+        Ok(id)
     }
 
     /// Reads a chunk; it stays where it is. [`StoreError::Corrupt`] where it is not what was put.
     pub fn take(&mut self, id: ChunkId) -> Result<Vec<u8>, StoreError> {
-        let path = self.path(id.segment);
-        let lost = |what: String| {
-            let at = format!("the {} bytes at {}: {what}", id.bytes, id.offset);
-            StoreError::corrupt(&path, at, RECALL)
+        let path = self.path(id.segment());
+        let found = read_chunk(&path, id.offset());
+        let what = match found {
+            Ok((checksum, chunk)) if checksum == self.checksum(id, &chunk) => return Ok(chunk),
+            Ok(_) => "it is not what was put there",
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "the file is gone",
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => "the file is too short",
+            Err(error) => return Err(StoreError::io("read", &path)(error)),
         };
-        let read = || -> io::Result<Vec<u8>> {
-            let mut file = File::open(&path)?;
-            // Before anything is allocated for it.
-            if file.metadata()?.len() < u64::from(id.offset) + u64::from(id.bytes) {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            file.seek(SeekFrom::Start(id.offset.into()))?;
-            let mut chunk = vec![0; id.len()];
-            file.read_exact(&mut chunk)?;
-            Ok(chunk)
-        };
-        match read() {
-            Ok(chunk) if libdeflater::crc32(&chunk) == id.checksum => Ok(chunk),
-            Ok(_) => Err(lost("they are not what was put there".to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(lost("the file is gone".to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(lost("the file is too short".to_owned()))
-            }
-            Err(error) => Err(StoreError::io("read", &path)(error)),
-        }
+        Err(StoreError::corrupt(&path, format!("the chunk at {}: {what}", id.offset()), RECALL))
+    }
+
+    /// Of the chunk with its place, its length and the store: a chunk that got anywhere else is none.
+    fn checksum(&self, id: ChunkId, chunk: &[u8]) -> u32 {
+        let mut crc = libdeflater::Crc::new();
+        crc.update(&self.leave.0.home.mark);
+        crc.update(&id.0.to_le_bytes());
+        crc.update(&(chunk.len() as u32).to_le_bytes());
+        crc.update(chunk);
+        crc.sum()
     }
 
     /// Removes every segment without a live chunk, but for the one that is written to.
@@ -159,17 +170,29 @@ impl Tails {
     /// gave), and what was put since that one was drawn up. Call it when a checkpoint has become durable, and never
     /// with less: what is removed here and still referred to is an error of [`Tails::take`] after a restart.
     pub fn retain(&mut self, live: impl Iterator<Item = ChunkId>) {
-        let live: HashSet<u32> =
-            live.map(|id| id.segment).chain(self.current.as_ref().map(|s| s.number)).collect();
-        let removed = self.segments().and_then(|there| {
+        let live: HashSet<u32> = live.map(ChunkId::segment).collect();
+        let freed = self.segments().and_then(|there| {
             there
                 .into_iter()
                 .filter(|(number, _)| !live.contains(number))
-                .try_for_each(|(_, path)| fs::remove_file(&path).map_err(StoreError::io("remove", &path)))
+                .try_for_each(|dead| self.free(dead))
         });
-        if let Err(error) = removed {
+        if let Err(error) = freed {
             tracing::warn!(%error, "tails that are no longer needed stay where they are");
         }
+    }
+
+    /// Removes a segment. The last one stays: empty, if nobody writes to it, but with its name, which says which
+    /// numbers were used. A checkpoint from before must not find other chunks in place of its own.
+    fn free(&self, (number, path): (u32, PathBuf)) -> Result<(), StoreError> {
+        if self.current.as_ref().is_some_and(|current| current.number == number) {
+            return Ok(());
+        }
+        if number.wrapping_add(1) == self.next {
+            let emptied = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(0));
+            return emptied.map_err(StoreError::io("empty", &path));
+        }
+        fs::remove_file(&path).map_err(StoreError::io("remove", &path))
     }
 
     /// The next segment, empty.
@@ -203,4 +226,22 @@ impl Tails {
         }
         Ok(found)
     }
+}
+
+/// A chunk as it stands there, and the checksum that stands before it.
+fn read_chunk(path: &Path, offset: u32) -> io::Result<(u32, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let left = file.metadata()?.len().checked_sub(u64::from(offset) + CHUNK_HEADER_BYTES as u64);
+    file.seek(SeekFrom::Start(offset.into()))?;
+    let (mut bytes, mut checksum) = ([0; 4], [0; 4]);
+    file.read_exact(&mut bytes)?;
+    file.read_exact(&mut checksum)?;
+    let bytes = u32::from_le_bytes(bytes);
+    // Before anything is allocated for it.
+    if left.is_none_or(|left| left < bytes.into()) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut chunk = vec![0; bytes as usize];
+    file.read_exact(&mut chunk)?;
+    Ok((u32::from_le_bytes(checksum), chunk))
 }
