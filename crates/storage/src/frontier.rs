@@ -82,3 +82,6 @@ pub(crate) fn holds(index: &Index, anchor: Anchor) -> Result<bool, StoreError> {
             seq => index.row(seq)?.is_some_and(|row| row.checksum() == anchor.row),
         })
 }
+
+#[cfg(test)]
+mod tests;

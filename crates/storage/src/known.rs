@@ -65,6 +65,11 @@ impl UrlSet {
     pub(crate) fn len(&self) -> usize {
         self.parts.iter().map(FingerprintSet::len).sum()
     }
+
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Fingerprint> {
+        self.parts.iter().flatten().copied()
+    }
 }
 
 /// See the module's documentation.
@@ -91,6 +96,11 @@ impl Known {
         }
         self.payloads.insert(key, seq);
         true
+    }
+
+    #[cfg(test)]
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.payloads.iter().map(|(key, seq)| (*key, *seq))
     }
 
     /// Adds what a record has, and passes on what of it was new.

@@ -44,8 +44,8 @@ pub struct Writer {
     // In the order in which they must go: the thread, the files, then the leave to have another writer.
     keeper: Keeper,
     archive: Archive,
-    known: Known,
-    behind: Arc<Behind>,
+    pub(crate) known: Known,
+    pub(crate) behind: Arc<Behind>,
     records_read: u64,
     state: State,
     recovery: Recovery,

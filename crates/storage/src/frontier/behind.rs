@@ -23,7 +23,7 @@ pub(crate) const FRAME_WORDS: usize = 1 << 13;
 const RECORDS_BEHIND: u64 = 1 << 13;
 /// What is gathered at most, 8 to 16 MB, while the log cannot be written. Past it the log is brought up from the
 /// records.
-const WORDS_MAX: usize = 1 << 20;
+pub(crate) const WORDS_MAX: usize = 1 << 20;
 
 /// What some commits, one behind the other, added.
 #[derive(Debug, Default)]
