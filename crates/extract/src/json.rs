@@ -466,7 +466,7 @@ mod tests {
         );
         assert_eq!(
             all("[\n[\n[\"/a\"\n]", true, None),
-            ["/a", "9: the document ends before what is open in it"]
+            ["/a", "11: the document ends before what is open in it"]
         );
         // A document over several lines is no fault.
         assert_eq!(all("{\n\"a\":\n\"/a\"}\n{\"a\":\"/b\"}", true, None), ["/a", "/b"]);
