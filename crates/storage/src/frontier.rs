@@ -31,7 +31,7 @@ pub(crate) struct FrontierHome {
     pub(crate) tails_out: AtomicBool,
     /// Tails that a checkpoint has to bring to the disk.
     pub(crate) tails: Arc<Unsynced>,
-    /// Held by whoever writes a checkpoint.
+    /// Held by whoever reads or writes a checkpoint.
     pub(crate) checkpoint: Mutex<()>,
     /// What brings the archive to the disk, once there was a writer.
     archive: Mutex<Option<Arc<Unsynced>>>,

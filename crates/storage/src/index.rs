@@ -182,6 +182,13 @@ impl Index {
         self.down.store(true, Ordering::Release);
     }
 
+    /// Makes a hole.
+    #[cfg(test)]
+    pub(crate) fn remove(&self, seq: u64) {
+        self.write_held().unwrap();
+        self.db().unwrap().remove(schema::record_key(seq)).unwrap().unwrap();
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.dir
     }

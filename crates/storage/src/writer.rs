@@ -131,6 +131,11 @@ impl Writer {
         &self.recovery
     }
 
+    /// The sequence number of the last commit; 0 before the first.
+    pub fn last_seq(&self) -> u64 {
+        self.state.last_seq
+    }
+
     /// URLs ever seen.
     pub fn known(&self) -> u64 {
         self.known.urls.len() as u64

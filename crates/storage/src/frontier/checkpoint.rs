@@ -103,8 +103,9 @@ impl Checkpoints {
     }
 
     /// The checkpoint, if there is one that is whole, this store's, and whose record the archive still has. Where
-    /// there is another the log says what is wrong with it.
+    /// there is another the log says what is wrong with it. Waits for whoever is writing one.
     pub fn read(&self) -> Option<Checkpoint> {
+        let _alone = self.shared.frontier.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path(FILE);
         let pass_over = |what: &dyn std::fmt::Display| {
             tracing::warn!(path = %path.display(), %what, "the checkpoint is passed over: all records are read");

@@ -217,6 +217,22 @@ fn a_log_of_more_records_is_no_use() {
     assert_eq!(from_files(&store), (from_records(&store), 15));
 }
 
+/// sled passes over what it cannot read. A log spares the reading, but what is left to do is not told with a hole.
+#[test]
+fn a_hole_that_the_log_spared_is_told_by_the_full_pass() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, store) = four_frames(dir.path());
+    store.writer().unwrap().sync().unwrap();
+    store.shared.index.remove(5);
+    let writer = store.writer().unwrap();
+    assert_eq!(writer.records_read(), 0);
+    let error = writer.pending(|_, _| true, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("15 records of 16"), "{error}");
+    let error = store.replay(3, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("12 records behind 3 of 13"), "{error}");
+    store.replay(5, |_| {}).unwrap();
+}
+
 /// A disk without room for the log: the commits are not told, and the log catches up once there is some.
 #[test]
 fn a_full_disk_only_keeps_the_log_back() {
