@@ -22,7 +22,7 @@ use dragline_politeness::{PaceRules, RobotsRules, Stamp};
 pub use keep::{Checkpoint, Unreadable};
 
 use crate::{
-    Counts, RetryTable,
+    Counts, RetryTable, Scope,
     addresses::Addresses,
     host::{Address, Host},
     parked::Parked,
@@ -44,6 +44,8 @@ pub struct Limits {
     pub robots: RobotsRules,
     /// Who asks: what robots.txt knows the crawler by.
     pub agent: Arc<str>,
+    /// What a URL is judged by that an earlier run left waiting.
+    pub scope: Option<Arc<Scope>>,
     /// Pages (responses of status 2xx) after which nothing more is granted.
     pub max_pages: Option<u64>,
     /// When a URL is asked for again.
@@ -76,6 +78,7 @@ impl Default for Limits {
             address: None,
             robots: RobotsRules::default(),
             agent: "dragline".into(),
+            scope: None,
             max_pages: None,
             retry: RetryTable::default(),
             patience: Duration::from_secs(300),
@@ -189,6 +192,8 @@ pub struct Frontier {
     /// URLs in a queue that have been asked for since they were put there, and how often: what waits with fewer
     /// attempts is passed over when its turn comes.
     outdated: FingerprintMap<u8>,
+    /// What waits was found in an earlier run, perhaps under another scope.
+    judges_waiting: bool,
     /// When an earlier life may last have asked a host.
     asked_perhaps: Option<Stamp>,
     first_visit: u64,
@@ -229,6 +234,7 @@ impl Frontier {
             parked: Parked::default(),
             returned: FingerprintMap::default(),
             outdated: FingerprintMap::default(),
+            judges_waiting: false,
             asked_perhaps: None,
             first_visit: first_visit.0,
             next_visit: first_visit.0,
@@ -239,13 +245,23 @@ impl Frontier {
         }
     }
 
-    /// Goes on from what an earlier life has done: budgets are the crawl's, and no host is asked sooner than a
-    /// delay from now, for nobody knows when it was asked last.
+    /// Begins without a checkpoint: what waits was found by an earlier run, and no host is asked sooner than a delay
+    /// from now, for nobody knows when it was asked last.
+    pub fn begin_anew(&mut self, now: Stamp) {
+        self.asked_perhaps = Some(now);
+        self.judges_waiting = true;
+    }
+
+    /// What has been done so far, in this run and before it: budgets are the crawl's.
     pub fn resume(&mut self, done: Counts, now: Stamp) {
-        if done.responses > 0 || done.requests > 0 {
-            self.asked_perhaps = Some(now);
+        if done.responses == 0 && done.requests == 0 {
+            // Nobody can have been asked.
+            self.asked_perhaps = None;
         }
         self.counts = Counts { queued: self.counts.queued, ..done };
+        for host in 0..self.hosts.len() {
+            self.place_anew(host, now);
+        }
     }
 
     /// Takes in a URL that nobody has seen before. `attempts` have been made at it in earlier runs.

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use dragline_model::{CanonicalUrl, Purpose, Visit, VisitId};
+use dragline_model::{CanonicalUrl, Link, Purpose, Visit, VisitId};
 use dragline_politeness::{NextStart, Stamp};
 
 use super::{Alarm, Errand, Frontier, Grant, Out};
@@ -255,13 +255,26 @@ impl Frontier {
                 Step::Url => {
                     let (rank, waiting) = self.hosts[index].queue.pop()?;
                     self.counts.queued -= 1;
-                    if !self.is_forbidden(index, &waiting, now) {
+                    if !self.is_out_of_scope(&waiting) && !self.is_forbidden(index, &waiting, now) {
                         return Some(self.ask(index, fetcher, rank, waiting, now));
                     }
                 }
             }
         }
         None
+    }
+
+    /// Was it left waiting by an earlier run, and does this one not reach it? Then it is parked.
+    fn is_out_of_scope(&mut self, waiting: &Waiting) -> bool {
+        let Some(scope) = self.limits.scope.clone().filter(|_| self.judges_waiting) else { return false };
+        let Link { url, depth, off, .. } = &waiting.link;
+        match scope.judge_waiting(url, *depth, *off, waiting.via.as_ref()) {
+            Ok(()) => false,
+            Err(reason) => {
+                self.park(reason.word(), waiting);
+                true
+            }
+        }
     }
 
     /// Has the host's robots.txt a line against it? Then it is parked.

@@ -5,7 +5,7 @@
 
 use std::{fmt, io, net::IpAddr};
 
-use dragline_model::{CanonicalUrl, FailureKind, HostKey};
+use dragline_model::{CanonicalUrl, HostKey};
 use dragline_politeness::{Pace, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -53,8 +53,6 @@ impl From<io::Error> for Unreadable {
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     version: u32,
-    /// What the URLs were judged by when they were parked.
-    judged_by: u64,
     hosts: Vec<KeptHost>,
     addresses: Vec<(IpAddr, Pace)>,
     parked: KeptParked,
@@ -63,7 +61,6 @@ struct Kept {
     later_at: Vec<(Stamp, u64, Rank)>,
     out: Vec<u8>,
     out_ranks: Vec<Rank>,
-    failures: Vec<(FailureKind, u64)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,8 +73,8 @@ struct KeptHost {
 }
 
 impl Frontier {
-    /// The state as it is. `judged_by` stands for the settings that URLs are parked by.
-    pub fn checkpoint(&self, judged_by: u64) -> Result<Checkpoint, Unreadable> {
+    /// The state as it is.
+    pub fn checkpoint(&self) -> Result<Checkpoint, Unreadable> {
         let mut out = Vec::new();
         for (id, it) in &self.out {
             if let Errand::Url { rank, waiting } = &it.errand {
@@ -88,7 +85,6 @@ impl Frontier {
         let later: Vec<&Later> = self.retries.iter().map(|it| &it.0).collect();
         let kept = Kept {
             version: VERSION,
-            judged_by,
             hosts: self
                 .hosts
                 .iter()
@@ -105,7 +101,6 @@ impl Frontier {
             later_at: later.iter().map(|it| (it.at, it.order, it.rank)).collect(),
             out: Pack::of(out.iter().map(|(_, _, waiting)| *waiting)).take().0,
             out_ranks: out.iter().map(|(_, rank, _)| *rank).collect(),
-            failures: self.counts.failures.iter().map(|(kind, count)| (*kind, *count)).collect(),
         };
         let bytes = postcard::to_allocvec(&kept).map_err(|error| Unreadable(error.to_string()))?;
         Ok(Checkpoint { bytes, chunks: self.chunks() })
@@ -124,12 +119,12 @@ impl Frontier {
     /// asked when they would have been; otherwise no sooner than a delay from now, for they may have been asked just
     /// before the end.
     ///
-    /// What was parked by other settings is judged again.
+    /// In a new run, whose settings may be others, everything that waits or is parked is judged again.
     pub fn restore(
         &mut self,
         bytes: &[u8],
-        judged_by: u64,
         clean: bool,
+        is_new_run: bool,
         now: Stamp,
     ) -> Result<(), Unreadable> {
         let kept: Kept = postcard::from_bytes(bytes).map_err(|error| Unreadable(error.to_string()))?;
@@ -139,7 +134,6 @@ impl Frontier {
         if !clean {
             self.asked_perhaps = Some(now);
         }
-        self.counts.failures = kept.failures.into_iter().collect();
         self.addresses = Addresses::restore(kept.addresses);
         for pace in self.addresses.each_pace() {
             wake_pace(pace, clean, now);
@@ -148,7 +142,6 @@ impl Frontier {
             self.restore_host(it, clean, now)?;
         }
         let mut later = kept.later_at.into_iter();
-        let mut missing = false;
         let mut read = Vec::new();
         unpack(&kept.later, |waiting| read.push(waiting)).map_err(|_| garbled())?;
         for waiting in read {
@@ -158,8 +151,7 @@ impl Frontier {
         }
         let mut out: Vec<Waiting> = Vec::new();
         unpack(&kept.out, |waiting| out.push(waiting)).map_err(|_| garbled())?;
-        missing |= out.len() != kept.out_ranks.len();
-        if missing {
+        if out.len() != kept.out_ranks.len() {
             return Err(garbled().into());
         }
         // The first one granted is to stand in front again.
@@ -169,7 +161,8 @@ impl Frontier {
             self.counts.queued += 1;
         }
         self.parked = Parked::restore(kept.parked)?;
-        if kept.judged_by != judged_by {
+        if is_new_run {
+            self.judges_waiting = true;
             self.judge_again(now)?;
         }
         Ok(())

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use dragline_model::{Fingerprint, Link, Purpose, Receipt, Settled};
+use dragline_model::{Fingerprint, Link, Purpose, Receipt};
 use dragline_politeness::Stamp;
 
 use super::{Frontier, settle};
@@ -49,7 +49,6 @@ impl Frontier {
         pace.started(begun, 0.0);
         pace.ended(&rules, begun, ended, told);
         self.hosts[host].heard(told, ended);
-        self.count(&receipt.visit.purpose, &receipt.settled);
 
         if receipt.visit.purpose == Purpose::Robots {
             let origin = usize::from(url.is_https());
@@ -65,12 +64,7 @@ impl Frontier {
     fn replay_url(&mut self, receipt: &Receipt, ended: Stamp, wall: SystemTime) {
         let visit = &receipt.visit;
         let again = match self.limits.retry.decide(&receipt.settled, visit.attempt, wall) {
-            Retry::Final => {
-                if let Settled::Failure(failure) = &receipt.settled {
-                    *self.counts.failures.entry(failure.kind).or_default() += 1;
-                }
-                None
-            }
+            Retry::Final => None,
             Retry::Again { wait, .. } => {
                 let link = Link {
                     url: visit.url.clone(),
@@ -89,8 +83,8 @@ impl Frontier {
     }
 
     /// Ends a replay: what was settled will be passed over where it stands in a queue, what is to be asked for
-    /// again stands in its place.
-    pub fn end_replay(&mut self, now: Stamp) {
+    /// again stands in its place. Then comes [`Frontier::resume`].
+    pub fn end_replay(&mut self) {
         for (fingerprint, Replayed { attempts, again }) in std::mem::take(&mut self.replayed) {
             self.outdated.insert(fingerprint, attempts);
             if let Some((at, waiting)) = again {
@@ -98,9 +92,6 @@ impl Frontier {
                 let rank = self.rank(host, &waiting);
                 self.retry(host, rank, waiting, 0, at);
             }
-        }
-        for host in 0..self.hosts.len() {
-            self.place_anew(host, now);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use dragline_model::{CanonicalUrl, Fingerprint, Purpose, Receipt, RobotsAnswer, Settled};
+use dragline_model::{Blame, CanonicalUrl, Fingerprint, Purpose, Receipt, RobotsAnswer, Settled};
 use dragline_politeness::{Stamp, Told};
 
 use super::{Errand, Frontier, Later, Out, Returned, Verdict};
@@ -15,6 +15,9 @@ use crate::{
     robots::Answer,
     waiting::Waiting,
 };
+
+/// What is parked because no server was heard.
+const FAILED: &str = "failed";
 
 impl Frontier {
     /// Takes a visit's outcome in. `wall` is the time of day, for dates in `Retry-After`. The links are
@@ -93,6 +96,10 @@ impl Frontier {
             Retry::Final => {
                 if let Settled::Failure(failure) = &receipt.settled {
                     *self.counts.failures.entry(failure.kind).or_default() += 1;
+                    if failure.kind.blame() != Blame::Server {
+                        // The next run tries once more: the address may be allowed then, the network back.
+                        self.park(FAILED, &Waiting { attempts, ..waiting });
+                    }
                 }
                 Verdict::Final
             }
