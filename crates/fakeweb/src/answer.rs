@@ -23,6 +23,7 @@ use crate::{
     request::{Persistence, Request},
     robots::RobotsKind,
     script::status_of,
+    sites::{Site, Sites},
 };
 
 /// Elements inside one another on a page that is there for that.
@@ -161,6 +162,7 @@ impl Memory {
 pub(crate) struct Writer<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) memory: &'a Memory,
+    pub(crate) sites: &'a Sites,
     /// Room for a body while its length is not known; its contents do not matter.
     pub(crate) body: &'a mut Vec<u8>,
     /// Where an answer in one piece goes, behind what is there.
@@ -197,6 +199,20 @@ impl Writer<'_> {
             | Behaviour::RedirectLoop => self.redirect(place),
             behaviour => self.misbehave(host, page, behaviour),
         }
+    }
+
+    /// Answers for a site by name; `host` in lower case, without a port.
+    pub(crate) fn site(&mut self, request: &Request<'_>, site: Site, host: &str) -> Answer {
+        if request.method == Method::Other {
+            return self.short(405, "Allow: GET, HEAD\r\n");
+        }
+        self.body.clear();
+        let reply = self.sites.answer(self.plan, site, host, request.path, self.body);
+        self.rest_until = reply.rest_until;
+        if reply.fields.is_empty() {
+            return self.short(reply.status, "");
+        }
+        self.body_as(reply.status, &reply.fields)
     }
 
     /// An answer to what is no request.
@@ -351,11 +367,16 @@ impl Writer<'_> {
 
     /// A 200 with what is in `body`.
     fn body_whole(&mut self, fields: &str) -> Answer {
-        push_head(200, fields, Framing::Length(self.body.len()), self.connection, self.out);
+        self.body_as(200, fields)
+    }
+
+    /// An answer with what is in `body`.
+    fn body_as(&mut self, status: u16, fields: &str) -> Answer {
+        push_head(status, fields, Framing::Length(self.body.len()), self.connection, self.out);
         if !self.head_only {
             self.out.extend_from_slice(self.body);
         }
-        Answer::Written(200)
+        Answer::Written(status)
     }
 
     /// Answers with a refusal where one is due.

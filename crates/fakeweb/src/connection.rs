@@ -133,6 +133,7 @@ impl Connection {
             .plan
             .host_number(host)
             .and_then(|h| self.shared.plan.find(h, request.path.as_bytes()));
+        let site = if place.is_none() { self.shared.sites.of(host) } else { None };
         let target = match place {
             Some(place) => Target::Place(place),
             None => Target::Named(Box::new((host.to_owned(), request.path.to_owned()))),
@@ -143,7 +144,11 @@ impl Connection {
             self.flush().await?;
         }
         let mut writer = self.writer(request.method, request.connection);
-        let (answer, rest) = (writer.answer(request, place), writer.rest_until);
+        let answer = match site {
+            Some(site) => writer.site(request, site, host),
+            None => writer.answer(request, place),
+        };
+        let rest = writer.rest_until;
         let ticket = self.begin(request, arrived, target, answer.status(), rest, false);
         if !latency.is_zero() {
             self.current = ticket;
@@ -166,6 +171,7 @@ impl Connection {
         Writer {
             plan: &self.shared.plan,
             memory: &self.shared.memory,
+            sites: &self.shared.sites,
             body: &mut self.body,
             out: &mut self.out,
             head_only: method == Method::Head,

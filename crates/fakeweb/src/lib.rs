@@ -30,6 +30,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! Beside the hosts of numbers there can be sites by name: [traps](Trap), an honest [archive](Archive), a site
+//! [without end](Endless) and a [portal](Portal) of data.
+//!
 //! For a test that needs one exact conversation there are scripts: bytes, waits and cuts for one path, with a
 //! [`Gate`] where the test wants to decide when it goes on.
 
@@ -47,6 +50,9 @@ pub use refusals::Refusals;
 
 mod script;
 pub use script::{Gate, Script, Step};
+
+mod sites;
+pub use sites::{Archive, Endless, Portal, Trap};
 
 mod web;
 pub use web::Web;

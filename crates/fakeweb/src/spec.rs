@@ -4,7 +4,7 @@
 
 use std::{io, time::Duration};
 
-use crate::{Faults, Refusals, RobotsKinds, Script, Web};
+use crate::{Archive, Endless, Faults, Portal, Refusals, RobotsKinds, Script, Web};
 
 /// A web, described. Two webs of one spec are equal byte by byte.
 ///
@@ -47,6 +47,14 @@ pub struct WebSpec {
     pub robots_outage: u32,
     /// Who is refused with 429 or 503, and for how long. Default: nobody.
     pub refusals: Refusals,
+    /// Whether the [traps](crate::Trap) are there, each a host of its own. Default false.
+    pub traps: bool,
+    /// The honest archive at `archive.fakeweb.test`. Default: none.
+    pub archive: Option<Archive>,
+    /// The site without end at `i000.fakeweb.test` and so on. Default: none.
+    pub endless: Option<Endless>,
+    /// The portal of data at `portal.fakeweb.test`. Default: none.
+    pub portal: Option<Portal>,
     /// Time between a request and its answer, for all but scripts. Default 0.
     pub latency: Duration,
     /// What [`Faults::slow`] waits on top. Default 1 s.
@@ -80,6 +88,10 @@ impl Default for WebSpec {
             crawl_delay: Duration::from_secs(1),
             robots_outage: 2,
             refusals: Refusals::default(),
+            traps: false,
+            archive: None,
+            endless: None,
+            portal: None,
             latency: Duration::ZERO,
             slow_delay: Duration::from_secs(1),
             big_bytes: 8 << 20,

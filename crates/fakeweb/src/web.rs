@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use crate::{
-    Expect, Manners, Promise, Scope, Script, Served, WebSpec,
+    Expect, Manners, Promise, Scope, Script, Served, Trap, WebSpec,
     answer::Memory,
     behaviour::refused,
     connection::{Label, serve},
@@ -30,6 +30,7 @@ use crate::{
     naming::DOMAIN,
     plan::{Place, Plan},
     script::Scripts,
+    sites::Sites,
 };
 
 /// Connections that may wait to be accepted: a crawler opens thousands at once. The system may allow less.
@@ -57,6 +58,7 @@ pub struct Web {
 pub(crate) struct Shared {
     pub(crate) plan: Plan,
     pub(crate) memory: Memory,
+    pub(crate) sites: Sites,
     pub(crate) scripts: Scripts,
     pub(crate) log: Log,
     pub(crate) keep_heads: bool,
@@ -79,9 +81,11 @@ impl Web {
             return Err(refused(format!("threads is {}: it must be from 1 to {THREADS_MAX}", spec.threads)));
         }
         let plan = Plan::new(&spec)?;
+        let sites = Sites::new(&spec)?;
         let shared = Arc::new(Shared {
             memory: Memory::new(&plan),
             plan,
+            sites,
             scripts: Scripts::default(),
             log: Log::new(spec.threads, spec.keep_log),
             keep_heads: spec.keep_heads,
@@ -144,11 +148,12 @@ impl Web {
     }
 
     /// The rules that send a crawler to each host's own address: [`Web::resolve_rule`] for all that is nowhere in
-    /// particular, and `*.n2.fakeweb.test=127.0.0.2:PORT` and its like.
+    /// particular, `*.n2.fakeweb.test=127.0.0.2:PORT` and its like, and one for the domain of a trap that has one.
     pub fn resolve_rules(&self) -> Vec<String> {
         let groups = self.addrs.iter().enumerate().filter(|_| self.addrs.len() > 1);
         let groups = groups.map(|(number, addr)| format!("*.n{}.{DOMAIN}={addr}", number + 1));
-        std::iter::once(self.resolve_rule()).chain(groups).collect()
+        let others = self.shared.sites.domains().map(|domain| format!("*.{domain}={}", self.addr()));
+        std::iter::once(self.resolve_rule()).chain(groups).chain(others).collect()
     }
 
     /// The name of a host, counted from 0: `h000.fakeweb.test`, or `h000.n1.fakeweb.test` where there is more than
@@ -172,15 +177,50 @@ impl Web {
         (0..self.shared.plan.hosts).map(|host| self.shared.plan.url(Place::Page { host, page: 0 })).collect()
     }
 
+    /// The front pages of the traps; none where there are none.
+    pub fn trap_seeds(&self) -> Vec<(Trap, String)> {
+        self.shared.sites.trap_seeds()
+    }
+
+    /// Requests that went into each trap since the start or the last [`Web::rewind`]: those for its host but its
+    /// robots.txt, its front page and the honest pages beside it.
+    pub fn trapped(&self) -> BTreeMap<Trap, u64> {
+        self.shared.sites.trapped()
+    }
+
+    /// The front page of the honest archive, where there is one.
+    pub fn archive_seed(&self) -> Option<String> {
+        self.shared.sites.archive_seed()
+    }
+
+    /// The front pages of the hosts without end; none where there are none.
+    pub fn endless_seeds(&self) -> Vec<String> {
+        self.shared.sites.endless_seeds()
+    }
+
+    /// The first page of the portal's list, where there is one.
+    pub fn portal_seed(&self) -> Option<String> {
+        self.shared.sites.portal_seed()
+    }
+
     /// What a complete crawl of the seeds' hosts must find, by URL: every page that a link, a redirect or a
-    /// seed leads to, and nothing else. `robots.txt` is the crawler's own affair and not in it, nor are scripts.
+    /// seed leads to, and nothing else. `robots.txt` is the crawler's own affair and not in it, nor are sitemaps
+    /// and scripts. Of a trap it has what is honest, of a site without end nothing.
     pub fn truth<S: AsRef<str>>(&self, seeds: &[S]) -> BTreeMap<String, Expect> {
         self.truth_in(Scope::Host, seeds)
     }
 
     /// [`Web::truth`] for another scope.
     pub fn truth_in<S: AsRef<str>>(&self, scope: Scope, seeds: &[S]) -> BTreeMap<String, Expect> {
-        self.shared.plan.truth(seeds, scope)
+        let (mut found, mut numbered) = (BTreeMap::new(), Vec::new());
+        for seed in seeds.iter().map(AsRef::as_ref) {
+            match self.shared.sites.truth(&self.shared.plan, seed) {
+                Some(site) => found.extend(site),
+                None => numbered.push(seed),
+            }
+        }
+        found.extend(self.shared.plan.truth(&numbered, scope));
+        found
     }
 
     /// Adds a script to the running web, or replaces one; see [`WebSpec::script`].
@@ -214,6 +254,7 @@ impl Web {
     pub fn rewind(&self) {
         self.shared.memory.forget();
         self.shared.plan.moods.forget();
+        self.shared.sites.forget();
         self.shared.scripts.rewind();
     }
 }
