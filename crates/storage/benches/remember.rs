@@ -4,6 +4,7 @@
 //! cargo bench -p dragline-storage --bench remember -- [URLS …]     10000 and 1000000 if none are given
 //! cargo bench -p dragline-storage --bench remember -- --build DIR URLS
 //! cargo bench -p dragline-storage --bench remember -- --open DIR [log|records|pending]
+//! cargo bench -p dragline-storage --bench remember -- --files DIR
 //! ```
 //!
 //! A page brings ten new links and one in ten pages is fetched, so that a million URLs are a hundred thousand records.
@@ -35,6 +36,7 @@ fn main() {
         ["--build", dir, urls] => build(Path::new(dir), urls.parse().unwrap()),
         ["--open", dir, way] => open(Path::new(dir), way),
         ["--open", dir] => open(Path::new(dir), "log"),
+        ["--files", dir] => files(Path::new(dir)),
         [] => compare(&["10000", "1000000"]),
         ref sizes => compare(sizes),
     }
@@ -51,6 +53,7 @@ fn compare(sizes: &[&str]) {
         for way in ["log", "log", "pending", "records"] {
             run(&["--open", path, way]);
         }
+        run(&["--files", path]);
     }
 }
 
@@ -136,6 +139,51 @@ fn open(dir: &Path, way: &str) {
             memory_mb("VmHWM")
         );
     }
+}
+
+/// What a coordinator pays for a chunk of some hundred URLs, and another thread for a checkpoint.
+fn files(dir: &Path) {
+    const CHUNKS: usize = 50_000;
+    let store = Store::open(dir, Options::default()).unwrap();
+    let mut tails = store.tails().unwrap();
+    let chunk = vec![b'u'; 8 << 10];
+    let mut slowest = Duration::ZERO;
+    let began = Instant::now();
+    let ids: Vec<_> = (0..CHUNKS)
+        .map(|_| {
+            let start = Instant::now();
+            let id = tails.put(&chunk).unwrap();
+            slowest = slowest.max(start.elapsed());
+            id
+        })
+        .collect();
+    let put = began.elapsed();
+    let began = Instant::now();
+    // In an order that has nothing to do with theirs.
+    for place in 0..CHUNKS {
+        assert_eq!(tails.take(ids[place * 7919 % CHUNKS]).unwrap().len(), chunk.len());
+    }
+    let take = began.elapsed();
+    let seq = store.last_seq().unwrap();
+    let mut writes = Vec::new();
+    for bytes in [1 << 20, 1 << 20, 32 << 20] {
+        let state = vec![b's'; bytes];
+        let began = Instant::now();
+        store.checkpoints().write(seq, false, &state).unwrap();
+        writes.push(format!("{} MB {:.0} ms", bytes >> 20, began.elapsed().as_secs_f64() * 1e3));
+    }
+    let began = Instant::now();
+    tails.retain(std::iter::once(ids[0]));
+    println!(
+        "files   chunks of 8 KB: put {:.1} µs (slowest {:.1} ms), take {:.1} µs; checkpoints (the first with {} MB of \
+         tails): {}; tails freed in {:.0} ms",
+        put.as_secs_f64() * 1e6 / CHUNKS as f64,
+        slowest.as_secs_f64() * 1e3,
+        take.as_secs_f64() * 1e6 / CHUNKS as f64,
+        (CHUNKS * chunk.len()) >> 20,
+        writes.join(", "),
+        began.elapsed().as_secs_f64() * 1e3,
+    );
 }
 
 /// A figure of this process from the system; 0 where it keeps none.

@@ -44,6 +44,11 @@ pub enum StoreError {
         /// The store.
         dir: PathBuf,
     },
+    /// A checkpoint was to be written for tails that somebody else has taken since: see [`crate::Checkpoints`].
+    Superseded {
+        /// The store.
+        dir: PathBuf,
+    },
     /// No space, or no quota, left. Nothing was kept of what was being written: the same call can be made
     /// again once there is room.
     DiskFull {
@@ -155,6 +160,11 @@ impl fmt::Display for StoreError {
             StoreError::TailsOut { dir } => write!(
                 f,
                 "the queues' tails of the store {} are in use already; only once at a time, drop the first",
+                dir.display()
+            ),
+            StoreError::Superseded { dir } => write!(
+                f,
+                "the checkpoint of the store {} is another's by now; take the tails, then ask for the checkpoints",
                 dir.display()
             ),
             StoreError::DiskFull { path, source } => write!(

@@ -13,7 +13,10 @@ use std::{
     fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use crate::{
@@ -29,9 +32,11 @@ pub(crate) struct FrontierHome {
     pub(crate) dir: PathBuf,
     /// A [`crate::Tails`] is alive.
     pub(crate) tails_out: AtomicBool,
+    /// How often they were given out. Who had them before writes no checkpoint any more: its chunks are not live.
+    pub(crate) holders: AtomicU64,
     /// Tails that a checkpoint has to bring to the disk.
     pub(crate) tails: Arc<Unsynced>,
-    /// Held by whoever reads or writes a checkpoint.
+    /// Held by whoever reads or writes a checkpoint, or takes the tails.
     pub(crate) checkpoint: Mutex<()>,
     /// What brings the archive to the disk, once there was a writer.
     archive: Mutex<Option<Arc<Unsynced>>>,
@@ -41,7 +46,8 @@ impl FrontierHome {
     pub(crate) fn new(dir: PathBuf, disk: Arc<dyn Disk>) -> Self {
         let tails = Arc::new(Unsynced::new(disk, dir.clone()));
         let (checkpoint, archive) = (Mutex::default(), Mutex::default());
-        Self { dir, tails_out: AtomicBool::new(false), tails, checkpoint, archive }
+        let (tails_out, holders) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { dir, tails_out, holders, tails, checkpoint, archive }
     }
 
     /// What brings the archive to the disk.

@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io::{self, Read as _},
     path::PathBuf,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use crate::{
@@ -37,6 +37,10 @@ pub struct Checkpoint {
 /// There is one checkpoint; writing another replaces it, or, where that fails, leaves it. It must not hold
 /// fingerprints: the next process may have another key.
 ///
+/// It goes with the tails it refers to: take those first ([`crate::Store::tails`]). Once they are given to another,
+/// this one only reads, so that what a frontier that died had on its way cannot replace what its
+/// successor goes by.
+///
 /// ```
 /// # let dir = tempfile::tempdir()?;
 /// # let store = dragline_storage::Store::create_or_open(dir.path(), Default::default())?;
@@ -49,6 +53,8 @@ pub struct Checkpoint {
 #[derive(Clone)]
 pub struct Checkpoints {
     shared: Arc<Shared>,
+    /// See [`frontier::FrontierHome::holders`].
+    holder: u64,
 }
 
 impl std::fmt::Debug for Checkpoints {
@@ -59,7 +65,8 @@ impl std::fmt::Debug for Checkpoints {
 
 impl Checkpoints {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        let holder = shared.frontier.holders.load(Ordering::Acquire);
+        Self { shared, holder }
     }
 
     /// Writes what holds after the record `seq` (0: before the first), and brings it to the disk, with every chunk
@@ -70,6 +77,9 @@ impl Checkpoints {
     pub fn write(&self, seq: u64, clean: bool, bytes: &[u8]) -> Result<(), StoreError> {
         let frontier = &self.shared.frontier;
         let _alone = frontier.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        if frontier.holders.load(Ordering::Acquire) != self.holder {
+            return Err(StoreError::Superseded { dir: self.shared.home.dir.clone() });
+        }
         frontier.make()?;
         let anchor = frontier::anchor(&self.shared.index, seq)?;
         frontier.tails.sync()?;

@@ -148,15 +148,16 @@ impl KnownLog {
         let bytes = self.file.metadata()?.len();
         self.file.seek(SeekFrom::Start(0))?;
         let mut header = [0; FILE_HEADER_BYTES];
-        if bytes < header.len() as u64 {
-            return Ok(bytes);
+        if bytes >= header.len() as u64 {
+            self.file.read_exact(&mut header)?;
         }
-        self.file.read_exact(&mut header)?;
         if header != self.header {
-            tracing::info!(
-                path = %self.path.display(),
-                "the known log is damaged, or was made with another key: the records are read instead"
-            );
+            if bytes > 0 {
+                tracing::info!(
+                    path = %self.path.display(),
+                    "the known log is damaged, or was made with another key: the records are read instead"
+                );
+            }
             return Ok(bytes);
         }
         self.end = header.len() as u64;

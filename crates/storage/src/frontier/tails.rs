@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
 };
 
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,11 @@ impl Tails {
             return Err(StoreError::TailsOut { dir: shared.home.dir.clone() });
         }
         let leave = Leave(shared);
+        {
+            // What the last holder has begun to write is there before anybody reads; what it has not is refused.
+            let _alone = leave.0.frontier.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+            leave.0.frontier.holders.fetch_add(1, Ordering::AcqRel);
+        }
         leave.0.frontier.make()?;
         let mut tails = Self { current: None, next: 0, buffer: Vec::new(), leave };
         let last = tails.segments()?.into_iter().map(|(number, _)| number).max();

@@ -357,9 +357,9 @@ fn a_full_disk_leaves_the_checkpoint_there_was() {
 fn what_cannot_be_synced_is_in_no_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     let (disk, store) = four_frames(dir.path());
+    let mut tails = store.tails().unwrap();
     let checkpoints = store.checkpoints();
     checkpoints.write(7, false, b"before").unwrap();
-    let mut tails = store.tails().unwrap();
     tails.put(b"a chunk").unwrap();
     disk.sync_fails.store(true, Ordering::SeqCst);
     assert!(matches!(checkpoints.write(8, false, b"after"), Err(StoreError::NotDurable { .. })));

@@ -180,6 +180,25 @@ fn a_checkpoint_is_found_again() {
     assert_eq!(checkpoints.read().unwrap().bytes, b"an older one");
 }
 
+/// A frontier dies with a checkpoint on its way: it must not come after the one that its successor goes by.
+#[test]
+fn a_checkpoint_is_the_tails_holders_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = five_pages(dir.path());
+    let first = store.tails().unwrap();
+    let late = store.checkpoints();
+    late.write(3, false, b"the first holder's").unwrap();
+    drop(first);
+    late.write(4, false, b"the first holder's last").unwrap();
+    let _second = store.tails().unwrap();
+    let checkpoints = store.checkpoints();
+    assert_eq!(checkpoints.read().unwrap().bytes, b"the first holder's last");
+    let error = late.write(5, false, b"too late").unwrap_err();
+    assert!(matches!(error, StoreError::Superseded { .. }), "{error}");
+    assert_eq!(checkpoints.read().unwrap().seq, 4);
+    checkpoints.write(5, false, b"the second holder's").unwrap();
+}
+
 #[test]
 fn a_checkpoint_is_whole_or_none() {
     let dir = tempfile::tempdir().unwrap();
