@@ -23,6 +23,7 @@ pub(crate) fn rule_book(crawl: &CrawlConfig) -> RuleBook {
     let pace = PaceRules {
         delay: crawl.delay.get(),
         concurrency: u32::try_from(crawl.per_host).unwrap_or(u32::MAX),
+        refused: BackOffRules { first: crawl.back_off.get(), ..usual.refused },
         unreached: BackOffRules { first: crawl.retry_wait.get(), ..usual.unreached },
         ..usual
     };
