@@ -24,6 +24,9 @@ pub use page::{Page, TlsSession, TlsVersion, Truncation};
 mod timings;
 pub use timings::{GivenUp, Stale, Timings};
 
+mod sketch;
+pub use sketch::Sketch;
+
 mod spent;
 pub use spent::{Ledger, Phase, Spent};
 
