@@ -18,6 +18,7 @@ mod slow;
 mod stats;
 
 mod checkers;
+mod robots;
 
 mod progress;
 mod screen;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Show(command) => show::run(command, &args),
         Command::Stats(command) => stats::run(command, &args),
         Command::Rebuild => rebuild::run(&args),
+        Command::Robots(command) => robots::run(command, &args),
         Command::Url(command) => checkers::url(command),
         Command::Links(command) => checkers::links(command),
     };

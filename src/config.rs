@@ -101,6 +101,8 @@ pub struct CrawlConfig {
     pub max_redirects: u8,
     /// The unit of waiting before a failed URL is asked for again.
     pub retry_wait: Span,
+    /// How long the crawl waits for a host when nothing else is left to do.
+    pub patience: Span,
     /// How long a drain may take.
     pub drain_limit: Span,
     /// Fetcher threads; 0 is one for each processor.
@@ -121,6 +123,7 @@ impl Default for CrawlConfig {
             cookies: true,
             max_redirects: 10,
             retry_wait: Span::from_secs(2),
+            patience: Span::from_secs(300),
             drain_limit: Span::from_secs(60),
             fetchers: 0,
         }

@@ -8,20 +8,25 @@ use std::{
     fmt,
     ops::Deref,
     path::PathBuf,
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     time::{Duration, Instant},
 };
 
-use dragline_actors::{Control, End, Plan, Snapshot, StopReason, ring};
+use dragline_actors::{Addresses, Control, End, Follow, Plan, Snapshot, StopReason, ring};
 use dragline_cookies::Jar;
 use dragline_fetch::{Auth, OriginAuth, SettingsError};
 use dragline_frontier::{Limits, RetryTable, Scope, ScopeKind};
 use dragline_model::{CanonicalUrl, Link, UrlError};
+use dragline_politeness::product_token;
 use dragline_storage::{Options, Store, StoreError};
 
 use crate::{
     Report,
-    config::{Config, ConfigError, without_userinfo},
+    config::{Config, ConfigError, RobotsName, without_userinfo},
+    manners,
 };
 
 /// A crawl to be run. The defaults are those of the command line: one request a second to a host, only the
@@ -211,15 +216,33 @@ impl Crawl {
         settings.auth.extend(self.auth);
         let fetch = dragline_fetch::Shared::new(settings).map_err(CrawlError::Settings)?;
         let store = Store::create_or_open(&self.config.store, Options::default())?;
+        let scope = Scope::new(crawl.scope.into(), &seeds, crawl.max_depth);
+        let agent: Arc<str> = product_token(&self.config.user_agent).into();
+        let obeys = crawl.robots == RobotsName::Obey;
         let plan = Plan {
-            scope: Scope::new(crawl.scope.into(), &seeds, crawl.max_depth),
+            scope: scope.clone(),
             seeds: seeds.into_iter().map(Link::seed).collect(),
             store,
             limits: Limits {
-                delay: crawl.delay.get(),
-                per_host: crawl.per_host,
+                rules: manners::rule_book(crawl),
+                address: Some(manners::address(crawl)),
+                robots: manners::robots(crawl),
+                agent: agent.clone(),
+                scope: Some(Arc::new(scope)),
                 max_pages: crawl.max_pages,
                 retry: RetryTable { base: crawl.retry_wait.get() },
+                patience: crawl.patience.get(),
+                score: None,
+            },
+            addresses: Some(Addresses::Public),
+            follow: Follow {
+                extract: dragline_extract::Options {
+                    meta_names: vec![agent.to_string()],
+                    ..dragline_extract::Options::default()
+                },
+                agent,
+                robots: obeys,
+                sitemaps: obeys,
             },
             fetch,
             cookies: crawl.cookies.then(Jar::default),

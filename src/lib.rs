@@ -28,6 +28,8 @@
 mod crawl;
 pub use crawl::{Crawl, CrawlError, Handle, Running};
 
+mod manners;
+
 mod report;
 pub use report::Report;
 

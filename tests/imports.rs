@@ -35,7 +35,7 @@ fn imports_run_one_way() {
         ("crates/fakeweb", &[]),
         ("crates/frontier", &["model", "politeness"]),
         ("crates/fetch", &["model", "cookies"]),
-        ("crates/extract", &["model"]),
+        ("crates/extract", &["model", "coding"]),
         ("crates/storage", &["model"]),
         ("crates/gather", &["model", "coding", "cookies", "fetch", "frontier"]),
         ("crates/actors", &["model", "coding", "cookies", "extract", "fetch", "frontier", "storage"]),
@@ -61,6 +61,7 @@ fn each_library_has_one_importer() {
         ("actix-http", &["crates/fetch"]),
         ("actix", &["crates/actors"]),
         ("encoding_rs", &["crates/extract"]),
+        ("quick-xml", &["crates/extract"]),
         ("clap", &["."]),
     ] {
         for folder in &folders {

@@ -42,6 +42,8 @@ pub(super) enum Command {
     /// Make a store's index anew from its archive
     #[command(after_help = "Example:\n  dragline rebuild --store example-data")]
     Rebuild,
+    /// Say what a robots.txt allows, and by which line
+    Robots(RobotsArgs),
     /// Print the canonical form of URLs
     Url(UrlArgs),
     /// Print the links of a document, one a line
@@ -223,6 +225,26 @@ pub(super) struct StatsArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline robots https://example.org/ https://example.org/private/x /search?q=1\n  dragline robots robots.txt --agent Googlebot https://example.org/private/x\n  echo '{\"robots\":\"User-agent: *\\nDisallow: /x\",\"agent\":\"me\",\"url\":\"https://example.org/x/y\"}' | dragline robots --jsonl\n\nExit codes: 0 there is a verdict, whatever it is, 1 no such file, 2 bad usage, 3 no host answered."
+)]
+pub(super) struct RobotsArgs {
+    /// The file, - for standard input, or a URL: the robots.txt of its host is asked for, as a crawl would
+    #[arg(value_name = "FILE|URL", required_unless_present = "jsonl")]
+    pub from: Option<String>,
+    /// What to say of: URLs, or paths with their queries
+    #[arg(value_name = "URL")]
+    pub urls: Vec<String>,
+    /// Who asks: a name, or a whole identification string [default: that of --user-agent]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Read {"robots"|"robots_b64","agent","url"} lines from standard input; answer each with "allowed", and the
+    /// "line", "pattern" and "group" that decide
+    #[arg(long, conflicts_with = "from")]
+    pub jsonl: bool,
 }
 
 #[derive(Debug, ClapArgs)]

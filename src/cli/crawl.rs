@@ -11,7 +11,7 @@ use super::{
     progress::{self, Watch},
     screen, slow,
 };
-use crate::{Crawl, CrawlError, Report, Running, config::RobotsName, daemon};
+use crate::{Crawl, CrawlError, Report, Running, daemon};
 
 /// Interrupted and drained.
 const INTERRUPTED: u8 = 130;
@@ -26,11 +26,6 @@ pub(super) fn run(command: &CrawlArgs, args: &Args) -> Result<u8, Trouble> {
     if let Some(path) = &command.report {
         // Better now than after three days.
         write_file(path, b"")?;
-    }
-    if config.crawl.robots == RobotsName::Obey {
-        tracing::warn!(
-            "robots.txt is not read yet: crawl what you may crawl, and say so with --robots ignore"
-        );
     }
     let store = config.store.clone();
     let mut crawl = Crawl::new(command.seeds.clone()).config(config);

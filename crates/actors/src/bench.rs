@@ -75,17 +75,16 @@ impl Bench {
 
     /// One visit from its start to its parcel's offer.
     pub(crate) async fn visit(&self, visit: Visit) {
-        let fetched_at = Timestamp::from(SystemTime::now());
-        let made = AssertUnwindSafe(self.make(visit.clone(), fetched_at)).catch_unwind().await;
+        let made = AssertUnwindSafe(self.make(visit.clone())).catch_unwind().await;
         let parcel = match made {
             Ok(parcel) => parcel,
-            Err(_) => self.harvester.borrow_mut().harvest_of_panic(visit, fetched_at),
+            Err(_) => self.harvester.borrow_mut().harvest_of_panic(visit, SystemTime::now().into()),
         };
         self.offer(parcel);
         fault::point(fault::VISIT_AFTER);
     }
 
-    async fn make(&self, visit: Visit, fetched_at: Timestamp) -> Parcel {
+    async fn make(&self, visit: Visit) -> Parcel {
         while self.held_bytes.get() > self.equipment.held_bytes_max {
             self.room.notified().await;
         }
@@ -93,6 +92,8 @@ impl Bench {
         // Holds a large body's share of memory until the harvest is made.
         let mut request = Request::get(visit.url.clone());
         request.cookies = self.equipment.cookies.clone();
+        request.headers = conditions(&visit);
+        let fetched_at = Timestamp::from(SystemTime::now());
         let answer = self.client.fetch(&request).await;
         self.account(&request, &answer);
         match &answer {
@@ -178,6 +179,15 @@ impl Drop for Bench {
     fn drop(&mut self) {
         self.equipment.progress.add_spent(&self.spent.take());
     }
+}
+
+/// Asks for an answer only if it is not that of the copy (RFC 9110 §13.1.2, §13.1.3).
+fn conditions(visit: &Visit) -> Vec<(String, String)> {
+    let Some(copy) = &visit.copy else { return Vec::new() };
+    let fields = [("If-None-Match", &copy.etag), ("If-Modified-Since", &copy.last_modified)];
+    let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    // What a server once sent need not be fit to be sent back.
+    given.filter(|(name, value)| dragline_fetch::field_objection(name, value).is_none()).collect()
 }
 
 /// A coded body is larger than it looks.

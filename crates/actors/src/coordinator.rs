@@ -4,21 +4,38 @@
 //! every visit that is out. A coordinator begins each of its lives by asking storage what is left to do, so
 //! its death loses nothing.
 
-use std::{sync::Arc, time::Instant};
+use std::time::{Instant, SystemTime};
 
 use actix::prelude::*;
-use dragline_frontier::{Counts, Frontier, Scope, Verdict};
+use dragline_fetch::Shared;
+use dragline_frontier::{Counts, Frontier, Limits, Verdict};
 use dragline_model::{Link, Receipt, Settled, VisitId};
+use dragline_politeness::{Epoch, Stamp};
+use dragline_storage::{Replayed, Store, StoreError};
 
 use crate::{
-    Progress, fault,
+    Addresses, Progress, fault,
+    frontier_files::FrontierFiles,
+    heard::Heard,
     lifeline::Lifeline,
     messages::{
-        Admit, Die, Drain, Fetch, FetcherLost, FetcherUp, Finished, Pause, Recall, Recalled, Resume, Settle,
-        Sow, Sown, StorageUp,
+        Admit, CatchUp, Checkpointed, Die, Drain, Fetch, FetcherLost, FetcherUp, Finished, Found, Pause,
+        Recall, Recalled, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
     },
-    ring::{Control, Lines, StopReason},
+    ring::{Control, Lines, StopReason, first_visit},
 };
+
+/// What every life of the coordinator begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct Orders {
+    pub store: Store,
+    pub limits: Limits,
+    pub slots_per_fetcher: usize,
+    /// Finds hosts' addresses.
+    pub names: Shared,
+    /// Whose pace is shared.
+    pub addresses: Option<Addresses>,
+}
 
 /// What the coordinator grants now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +50,10 @@ enum Mode {
 
 /// See the module's documentation.
 pub(crate) struct Coordinator {
+    orders: Orders,
     frontier: Frontier,
-    scope: Arc<Scope>,
-    slots_per_fetcher: usize,
+    files: FrontierFiles,
+    epoch: Epoch,
     control: Control,
     lines: Lines,
     progress: Progress,
@@ -43,35 +61,44 @@ pub(crate) struct Coordinator {
     mode: Mode,
     /// Storage has said what is left to do.
     recalled: bool,
+    /// The last checkpoint says that no host was asked after it: that must not be true any more before one is.
+    must_unclean: bool,
+    heard: Heard,
     /// Batches of seeds that storage has not answered yet.
     sowing: usize,
     /// Committed visits, by fetcher: told with the next grant.
     kept: Vec<Vec<VisitId>>,
     wake: Option<(Instant, SpawnHandle)>,
+    /// The crawl is over, once its last checkpoint is written.
+    over: Option<StopReason>,
 }
 
 impl Coordinator {
-    pub(crate) fn new(
-        frontier: Frontier,
-        scope: Arc<Scope>,
-        slots_per_fetcher: usize,
-        control: Control,
-        lifeline: Lifeline,
-    ) -> Self {
+    pub(crate) fn new(orders: Orders, control: Control, lifeline: Lifeline) -> Self {
+        let files = FrontierFiles::open(&orders.store);
+        let fetchers = control.lines.fetchers.len();
         Self {
-            kept: vec![Vec::new(); control.lines.fetchers.len()],
-            frontier,
-            scope,
-            slots_per_fetcher,
+            frontier: new_frontier(&orders, fetchers, &files),
+            files,
+            orders,
+            epoch: Epoch::new(Instant::now(), SystemTime::now()),
+            kept: vec![Vec::new(); fetchers],
             lines: control.lines.clone(),
             progress: control.progress.clone(),
             control,
             lifeline,
             mode: Mode::Granting,
             recalled: false,
+            must_unclean: false,
+            heard: Heard::default(),
             sowing: 0,
             wake: None,
+            over: None,
         }
+    }
+
+    fn now(&self) -> Stamp {
+        self.epoch.stamp(Instant::now())
     }
 
     fn sow(&mut self, seeds: Vec<Link>) {
@@ -82,26 +109,84 @@ impl Coordinator {
     /// Once storage has said what is left to do: grants what can be granted, sees whether the crawl is over, and
     /// sets the alarm for the next turn.
     fn turn(&mut self, ctx: &mut Context<Self>) {
-        if !self.recalled {
+        if !self.recalled || self.over.is_some() {
             return;
         }
         self.grant();
+        self.name_hosts();
         let counts = self.frontier.counts();
+        let next_turn = self.frontier.next_wake().and_then(|at| self.epoch.instant(at));
         self.progress.update(|s| {
             s.draining = matches!(self.mode, Mode::Draining(_));
-            s.next_turn = self.frontier.next_wake();
+            s.next_turn = next_turn;
             s.counts = counts;
         });
+        if let Some(error) = self.frontier.take_trouble() {
+            let path = self.orders.store.dir().to_owned();
+            let error = StoreError::Io { action: "keep the queues of", path, source: error };
+            return self.lines.store_failed.send(StoreFailed(error));
+        }
         match self.stop_reason() {
-            Some(reason) => self.lines.finished.send(Finished(reason)),
-            None => self.set_alarm(ctx),
+            Some(reason) => self.end(reason),
+            None => {
+                if self.files.is_due(Instant::now()) {
+                    self.checkpoint(false);
+                }
+                self.set_alarm(ctx);
+            }
+        }
+    }
+
+    /// Ends the crawl, with a checkpoint that says so if there can be one.
+    fn end(&mut self, reason: StopReason) {
+        if self.files.is_under_way() {
+            // Its answer brings another turn.
+            return;
+        }
+        self.over = Some(reason.clone());
+        if !self.checkpoint(true) {
+            self.lines.finished.send(Finished(reason));
+        }
+    }
+
+    /// Begins to write a checkpoint, unless something is missing that would have to be in it.
+    fn checkpoint(&mut self, clean: bool) -> bool {
+        if !self.heard.is_whole() || !self.files.is_lasting() {
+            return false;
+        }
+        let begun = Instant::now();
+        match self.frontier.checkpoint() {
+            Ok(checkpoint) => {
+                let answer = self.lines.checkpointed.clone();
+                self.files.write(self.heard.up_to(), clean, checkpoint, begun.elapsed(), answer);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no checkpoint could be made");
+                false
+            }
+        }
+    }
+
+    /// Asks for the addresses of hosts that share them.
+    fn name_hosts(&mut self) {
+        let Some(which) = self.orders.addresses else { return };
+        for host in self.frontier.nameless() {
+            let found = self.lines.found.clone();
+            let name = host.as_str();
+            let colon = name.rfind(':').filter(|_| !name.ends_with(']')).unwrap_or(name.len());
+            let address = self.orders.names.whereabouts(&name[..colon], which);
+            actix_rt::spawn(async move {
+                let address = address.await;
+                found.send(Found { host, address });
+            });
         }
     }
 
     fn grant(&mut self) {
         let mut visits: Vec<Vec<_>> = vec![Vec::new(); self.kept.len()];
-        if self.mode == Mode::Granting {
-            for grant in self.frontier.grant(Instant::now()) {
+        if self.mode == Mode::Granting && !self.must_unclean {
+            for grant in self.frontier.grant(self.now()) {
                 visits[grant.fetcher].push(grant.visit);
             }
         }
@@ -128,6 +213,8 @@ impl Coordinator {
 
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let next = self.frontier.next_wake().filter(|_| self.mode == Mode::Granting);
+        // What is past is now: an instant before the process began there is not.
+        let next = next.map(|at| self.epoch.instant(at).unwrap_or_else(Instant::now));
         if self.wake.map(|(at, _)| at) == next {
             return;
         }
@@ -144,7 +231,10 @@ impl Coordinator {
         });
     }
 
-    fn settle(&mut self, receipt: Receipt, now: Instant) {
+    fn settle(&mut self, receipt: Receipt, now: Stamp, wall: SystemTime) {
+        if !self.heard.note(receipt.seq) {
+            return;
+        }
         let failure = match &receipt.settled {
             Settled::Failure(failure) => Some(failure.to_string()),
             Settled::Page { .. } => None,
@@ -154,7 +244,7 @@ impl Coordinator {
             Settled::Failure(_) => 0,
         };
         let fetcher = self.frontier.fetcher_of(receipt.visit.id);
-        let verdict = self.frontier.settle(receipt.visit.id, &receipt.visit.url, &receipt.settled, now);
+        let verdict = self.frontier.settle(&receipt, now, wall);
         if verdict == Verdict::Twice {
             return;
         }
@@ -166,7 +256,7 @@ impl Coordinator {
         }
         let via = Some(receipt.visit.url);
         for link in receipt.new_links {
-            self.frontier.admit(link, via.clone(), 0);
+            self.frontier.admit(link, via.clone(), 0, now);
         }
         self.progress.update(|s| {
             s.bytes += bytes;
@@ -174,6 +264,54 @@ impl Coordinator {
             s.last_failure = failure.or(s.last_failure.take());
         });
     }
+
+    /// A checkpoint, or a part of what came behind it, or of what is left to do without one.
+    fn recall(&mut self, part: Recalled) {
+        let now = self.now();
+        match part {
+            Recalled::Checkpoint(checkpoint) => {
+                let is_new_run = !self.progress.snapshot().has_begun();
+                match self.frontier.restore(&checkpoint.bytes, checkpoint.clean, is_new_run, now) {
+                    Ok(()) => self.must_unclean = checkpoint.clean,
+                    Err(error) => {
+                        tracing::warn!(%error, "the checkpoint cannot be used: all records are read");
+                        self.frontier = new_frontier(&self.orders, self.kept.len(), &self.files);
+                        self.lines.recall.send(Recall { from_checkpoint: false });
+                    }
+                }
+            }
+            Recalled::Replayed(piece) => {
+                for it in piece {
+                    match it {
+                        Replayed::Seeds(links) => self.frontier.replay_seeds(links, now),
+                        Replayed::Settled(receipt) => self.frontier.replay(receipt, now),
+                    }
+                }
+            }
+            Recalled::Pending(pending) => {
+                self.frontier.begin_anew(now);
+                for url in pending {
+                    self.frontier.admit(url.link, url.via, url.attempts, now);
+                }
+            }
+            Recalled::All { totals, seq } => {
+                self.frontier.end_replay();
+                self.heard = Heard::all_to(seq);
+                // What only an earlier life of this run knows, it has published.
+                let published = self.progress.snapshot().counts;
+                let (pages, responses) = (totals.pages, totals.responses);
+                self.frontier.resume(Counts { pages, responses, ..published }, now);
+                let waiting = self.frontier.counts().queued as u64;
+                self.progress.update(|s| s.begin(pages, responses, waiting));
+                self.recalled = true;
+            }
+        }
+    }
+}
+
+/// An empty frontier with numbers of its own.
+fn new_frontier(orders: &Orders, fetchers: usize, files: &FrontierFiles) -> Frontier {
+    Frontier::new(orders.limits.clone(), fetchers, first_visit(), files.tails())
 }
 
 impl Actor for Coordinator {
@@ -187,34 +325,56 @@ impl Actor for Coordinator {
             (None, true) => Mode::Paused,
             (None, false) => Mode::Granting,
         };
-        self.lines.recall.send(Recall);
+        self.lines.recall.send(Recall { from_checkpoint: true });
     }
 }
 
 impl Handler<Recalled> for Coordinator {
     type Result = ();
 
-    fn handle(&mut self, Recalled { pending, restored }: Recalled, ctx: &mut Self::Context) {
-        if std::mem::replace(&mut self.recalled, true) {
+    fn handle(&mut self, part: Recalled, ctx: &mut Self::Context) {
+        if self.recalled {
+            // The answer to a question that was asked twice, because storage died over it.
             return;
         }
-        let (pages, responses) = (restored.pages, restored.responses);
-        self.progress.update(|s| s.begin(pages, responses, pending.len() as u64));
-        // What only an earlier life of this run knows, it has published.
-        let published = self.progress.snapshot().counts;
-        self.frontier.resume(Counts { pages, responses, ..published }, Instant::now());
-        let waiting = pending.len();
-        for url in pending {
-            if self.scope.admits_waiting(&url.link.url, url.link.depth, url.via.as_ref()) {
-                self.frontier.admit(url.link, url.via, url.attempts);
+        self.recall(part);
+        if self.recalled {
+            self.sow(self.control.seeds());
+            if self.must_unclean && !self.checkpoint(false) {
+                self.must_unclean = false;
             }
+            self.turn(ctx);
         }
-        let left = waiting - self.frontier.counts().queued;
-        if left > 0 {
-            tracing::warn!(urls = left, "waiting in the store, but outside of this run's scope or depth");
-        }
-        self.sow(self.control.seeds());
+    }
+}
+
+impl Handler<Found> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, Found { host, address }: Found, ctx: &mut Self::Context) {
+        let now = self.now();
+        self.frontier.found(&host, address, now);
         self.turn(ctx);
+    }
+}
+
+impl Handler<Checkpointed> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, Checkpointed { chunks, written }: Checkpointed, ctx: &mut Self::Context) {
+        let chunks = match written {
+            Ok(()) => Some(chunks),
+            Err(error) => {
+                tracing::warn!(%error, "no checkpoint was written; the one before still holds");
+                None
+            }
+        };
+        self.must_unclean = false;
+        self.files.written(chunks, self.frontier.chunks());
+        match self.over.clone() {
+            Some(reason) => self.lines.finished.send(Finished(reason)),
+            None => self.turn(ctx),
+        }
     }
 }
 
@@ -233,14 +393,18 @@ impl Handler<Admit> for Coordinator {
 impl Handler<Sown> for Coordinator {
     type Result = ();
 
-    fn handle(&mut self, Sown(links): Sown, ctx: &mut Self::Context) {
+    fn handle(&mut self, Sown { links, seqs }: Sown, ctx: &mut Self::Context) {
         if !self.recalled {
             // They are in the answer to `Recall`.
             return;
         }
         self.sowing = self.sowing.saturating_sub(1);
+        for seq in seqs {
+            self.heard.note(seq);
+        }
+        let now = self.now();
         for link in links {
-            self.frontier.admit(link, None, 0);
+            self.frontier.admit(link, None, 0, now);
         }
         self.turn(ctx);
     }
@@ -255,9 +419,9 @@ impl Handler<Settle> for Coordinator {
             // Meant for the coordinator before this one; what it tells is in the answer to `Recall`.
             return;
         }
-        let now = Instant::now();
+        let (now, wall) = (self.now(), SystemTime::now());
         for receipt in receipts {
-            self.settle(receipt, now);
+            self.settle(receipt, now, wall);
         }
         self.turn(ctx);
     }
@@ -267,7 +431,7 @@ impl Handler<FetcherUp> for Coordinator {
     type Result = ();
 
     fn handle(&mut self, FetcherUp(fetcher): FetcherUp, ctx: &mut Self::Context) {
-        self.frontier.fetcher_up(fetcher, self.slots_per_fetcher);
+        self.frontier.fetcher_up(fetcher, self.orders.slots_per_fetcher);
         self.turn(ctx);
     }
 }
@@ -276,7 +440,7 @@ impl Handler<FetcherLost> for Coordinator {
     type Result = ();
 
     fn handle(&mut self, FetcherLost(fetcher): FetcherLost, ctx: &mut Self::Context) {
-        let visits = self.frontier.lost(fetcher);
+        let visits = self.frontier.lost(fetcher, self.now());
         self.kept[fetcher].clear();
         tracing::warn!(fetcher, visits, "visits of a dead fetcher go back to the frontier");
         self.turn(ctx);
@@ -287,12 +451,15 @@ impl Handler<StorageUp> for Coordinator {
     type Result = ();
 
     /// A question to the storage that died may not be answered. `Recall` can be asked again; whether seeds were
-    /// committed only a new life can learn.
+    /// committed only a new life can learn. Receipts that were not passed on are asked for: their fetchers may not
+    /// be there any more to offer the parcels again.
     fn handle(&mut self, _: StorageUp, ctx: &mut Self::Context) {
         if !self.recalled {
-            self.lines.recall.send(Recall);
+            self.lines.recall.send(Recall { from_checkpoint: true });
         } else if self.sowing > 0 {
             ctx.terminate();
+        } else {
+            self.lines.catch_up.send(CatchUp { seq: self.heard.up_to() });
         }
     }
 }

@@ -15,12 +15,16 @@ pub mod ring;
 pub use ring::{Control, End, Plan, StopReason};
 
 mod coordinator;
+mod frontier_files;
+mod heard;
 
 mod bench;
 mod fetcher;
 mod harvester;
+pub use harvester::Follow;
 mod recent;
 
+mod recall;
 mod storage;
 
 mod lifeline;
@@ -34,5 +38,7 @@ pub use line::Line;
 
 mod progress;
 pub use progress::{Progress, Snapshot};
+
+pub use dragline_fetch::Addresses;
 
 pub mod fault;

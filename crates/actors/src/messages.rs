@@ -3,11 +3,11 @@
 //! Data goes one way round; control messages stand apart and carry no URLs. What the messages carry lives in
 //! `model`, `storage` and `frontier`.
 
-use std::sync::Arc;
+use std::{net::IpAddr, ops::Range, sync::Arc};
 
 use actix::Message;
-use dragline_model::{Link, Receipt, Visit, VisitId};
-use dragline_storage::{Parcel, Pending, Restored, StoreError};
+use dragline_model::{HostKey, Link, Receipt, Visit, VisitId};
+use dragline_storage::{Checkpoint, Parcel, Pending, Replayed, StoreError, Totals};
 
 use crate::StopReason;
 
@@ -51,21 +51,67 @@ pub struct Settle(pub Vec<Receipt>);
 /// Storage to the coordinator: the seeds are committed, and these had not been seen before.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Sown(pub Vec<Link>);
+pub struct Sown {
+    /// The new ones.
+    pub links: Vec<Link>,
+    /// The records that they are in.
+    pub seqs: Range<u64>,
+}
 
 /// A new coordinator to storage: what is known, and what is left to do?
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Recall;
+pub struct Recall {
+    /// From the last checkpoint on, if there is one that can be read; otherwise from the beginning.
+    pub from_checkpoint: bool,
+}
 
-/// Storage to a new coordinator: every URL without a final outcome, in order of discovery, and the totals.
+/// Storage to a new coordinator, in so many pieces, in this order.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Recalled {
-    /// What is left to do.
-    pub pending: Vec<Pending>,
-    /// What has been done.
-    pub restored: Restored,
+pub enum Recalled {
+    /// A checkpoint; what follows comes behind it.
+    Checkpoint(Checkpoint),
+    /// What was committed behind the checkpoint, in order.
+    Replayed(Vec<Replayed>),
+    /// Where there is no checkpoint: URLs without a final outcome, in order of discovery.
+    Pending(Vec<Pending>),
+    /// That was all.
+    All {
+        /// What has been done.
+        totals: Totals,
+        /// The record that all of this reaches to.
+        seq: u64,
+    },
+}
+
+/// Coordinator to a new storage: what has been committed behind this record? The one before may have died between a
+/// commit and its receipts. Answered with [`Settle`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CatchUp {
+    /// All before it, itself included, is known.
+    pub seq: u64,
+}
+
+/// To the coordinator: the address that stands for a host, `None` where there is none.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Found {
+    /// The host.
+    pub host: HostKey,
+    /// Its address.
+    pub address: Option<IpAddr>,
+}
+
+/// To the coordinator: its checkpoint is on the disk, or why not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Checkpointed {
+    /// The chunks that it needs.
+    pub chunks: Vec<dragline_frontier::ChunkId>,
+    /// What the store said.
+    pub written: Result<(), StoreError>,
 }
 
 // ---- control ----

@@ -56,6 +56,11 @@ impl Snapshot {
         self.counts.responses.saturating_sub(self.responses_before)
     }
 
+    /// This is not the first coordinator of the run.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Notes what the run begins with. Only its first coordinator knows that: to a later one the run's own pages
     /// are in the store too.
     pub(crate) fn begin(&mut self, pages: u64, responses: u64, waiting: u64) {

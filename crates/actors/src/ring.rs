@@ -15,7 +15,7 @@ use std::{
 use actix::prelude::*;
 use dragline_cookies::Jar;
 use dragline_fetch::Shared;
-use dragline_frontier::{Frontier, Limits, Scope};
+use dragline_frontier::{Limits, Scope};
 use dragline_model::{Ledger, Link, Timestamp, VisitId};
 use dragline_storage::Store;
 use tokio::sync::{Notify, Semaphore, oneshot};
@@ -23,13 +23,13 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use crate::{
     Line, Progress,
     bench::Equipment,
-    coordinator::Coordinator,
+    coordinator::{Coordinator, Orders},
     fetcher::Fetcher,
-    harvester::Rules,
+    harvester::{Follow, Rules},
     lifeline::Lifeline,
     messages::{
-        Admit, Close, Closed, Drain, Fetch, FetcherLost, FetcherUp, Finished, Keep, Pause, Recall, Recalled,
-        Reoffer, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
+        Admit, CatchUp, Checkpointed, Close, Closed, Drain, Fetch, FetcherLost, FetcherUp, Finished, Found,
+        Keep, Pause, Recall, Recalled, Reoffer, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
     },
     restart::Intensity,
     storage::StorageActor,
@@ -58,12 +58,16 @@ pub struct Plan {
     pub limits: Limits,
     /// The wire.
     pub fetch: Shared,
+    /// Whose pace is shared by the hosts of one address.
+    pub addresses: Option<dragline_fetch::Addresses>,
     /// The cookies of the whole crawl; without a jar there are none.
     pub cookies: Option<Jar>,
     /// Fetcher threads, at least 1.
     pub fetchers: usize,
     /// Visits out at a time in all, at least 1.
     pub concurrency: usize,
+    /// What is looked for in answers, and followed.
+    pub follow: Follow,
     /// Redirects followed one after another.
     pub redirects_max: u8,
     /// Bytes of a decoded body.
@@ -150,6 +154,9 @@ pub(crate) struct Lines {
     pub settle: Line<Settle>,
     pub sown: Line<Sown>,
     pub recalled: Line<Recalled>,
+    pub catch_up: Line<CatchUp>,
+    pub found: Line<Found>,
+    pub checkpointed: Line<Checkpointed>,
     pub admit: Line<Admit>,
     pub pause: Line<Pause>,
     pub resume: Line<Resume>,
@@ -192,6 +199,9 @@ impl Control {
             settle: Line::default(),
             sown: Line::default(),
             recalled: Line::default(),
+            catch_up: Line::default(),
+            found: Line::default(),
+            checkpointed: Line::default(),
             admit: Line::default(),
             pause: Line::default(),
             resume: Line::default(),
@@ -330,6 +340,7 @@ fn storage(plan: &Plan, lines: &Lines) -> ChildSpec {
             own.keep.connect(address.clone().recipient());
             own.sow.connect(address.clone().recipient());
             own.recall.connect(address.clone().recipient());
+            own.catch_up.connect(address.clone().recipient());
             own.close.connect(address.clone().recipient());
             address.recipient()
         }),
@@ -344,10 +355,15 @@ fn storage(plan: &Plan, lines: &Lines) -> ChildSpec {
 }
 
 fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
-    let (plan_limits, scope) = (plan.limits.clone(), Arc::new(plan.scope.clone()));
     let control = control.clone();
     let fetchers = control.lines.fetchers.len();
-    let slots = plan.concurrency.div_ceil(fetchers).max(1);
+    let orders = Orders {
+        store: plan.store.clone(),
+        limits: plan.limits.clone(),
+        slots_per_fetcher: plan.concurrency.div_ceil(fetchers).max(1),
+        names: plan.fetch.clone(),
+        addresses: plan.limits.address.and(plan.addresses),
+    };
     ChildSpec {
         name: "coordinator".into(),
         seat: Seat::Shared,
@@ -356,13 +372,13 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
         intensity: plan.intensity,
         stuck_after: STUCK_AFTER,
         start: Box::new(move |_, lifeline| {
-            let frontier = Frontier::numbered_from(plan_limits.clone(), fetchers, first_visit());
-            let actor = Coordinator::new(frontier, scope.clone(), slots, control.clone(), lifeline);
-            let address = actor.start();
+            let address = Coordinator::new(orders.clone(), control.clone(), lifeline).start();
             let lines = &control.lines;
             lines.settle.connect(address.clone().recipient());
             lines.sown.connect(address.clone().recipient());
             lines.recalled.connect(address.clone().recipient());
+            lines.found.connect(address.clone().recipient());
+            lines.checkpointed.connect(address.clone().recipient());
             lines.admit.connect(address.clone().recipient());
             lines.pause.connect(address.clone().recipient());
             lines.resume.connect(address.clone().recipient());
@@ -387,7 +403,7 @@ fn fetcher(plan: &Plan, control: &Control, index: usize, aside: &Arc<Semaphore>)
             scope: Arc::new(plan.scope.clone()),
             redirects_max: plan.redirects_max,
             decoded_bytes_max: plan.decoded_bytes_max,
-            extract: dragline_extract::Limits::default(),
+            follow: plan.follow.clone(),
         },
         held_bytes_max: plan.held_bytes_max / lines.fetchers.len() as u64,
         keep: lines.keep.clone(),
@@ -415,6 +431,6 @@ fn fetcher(plan: &Plan, control: &Control, index: usize, aside: &Arc<Semaphore>)
 }
 
 /// Visits are numbered by the millisecond their coordinator began in, so that no two lives share a number.
-fn first_visit() -> VisitId {
+pub(crate) fn first_visit() -> VisitId {
     VisitId(Timestamp::from(SystemTime::now()).0 << 20)
 }

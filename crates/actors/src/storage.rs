@@ -8,13 +8,13 @@ use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use dragline_frontier::RetryTable;
-use dragline_model::{Blame, Settled};
 use dragline_storage::{Parcel, Store, StoreError, Writer};
 
 use crate::{
     fault,
     lifeline::Lifeline,
-    messages::{Close, Closed, Die, Keep, Recall, Recalled, Settle, Sow, Sown, StoreFailed},
+    messages::{CatchUp, Close, Closed, Die, Keep, Recall, Settle, Sow, Sown, StoreFailed},
+    recall,
     ring::Lines,
 };
 
@@ -78,13 +78,6 @@ impl StorageActor {
     }
 }
 
-/// Whether a URL with this last outcome is left alone by a coordinator that begins. What failed before a server
-/// had its say is tried once more: the address may be allowed now, the network back, the server up.
-fn is_over(retry: &RetryTable, settled: &Settled, attempts: u8) -> bool {
-    let unheard = matches!(settled, Settled::Failure(failure) if failure.kind.blame() != Blame::Server);
-    !unheard && retry.is_final(settled, attempts)
-}
-
 impl Actor for StorageActor {
     type Context = Context<Self>;
 
@@ -140,8 +133,13 @@ impl Handler<Sow> for StorageActor {
 
     fn handle(&mut self, Sow(seeds): Sow, _: &mut Self::Context) {
         self.commit();
-        if let Some(new) = self.write(|writer| writer.admit(&seeds)) {
-            self.lines.sown.send(Sown(new));
+        let sown = self.write(|writer| {
+            let before = writer.last_seq();
+            let links = writer.admit(&seeds)?;
+            Ok(Sown { links, seqs: before + 1..writer.last_seq() + 1 })
+        });
+        if let Some(sown) = sown {
+            self.lines.sown.send(sown);
         }
     }
 }
@@ -149,16 +147,22 @@ impl Handler<Sow> for StorageActor {
 impl Handler<Recall> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, _: Recall, _: &mut Self::Context) {
+    fn handle(&mut self, Recall { from_checkpoint }: Recall, _: &mut Self::Context) {
         self.commit();
-        let retry = self.retry;
-        let mut pending = Vec::new();
-        let restored = self.write(|writer| {
-            writer.pending(|settled, attempts| is_over(&retry, settled, attempts), |url| pending.push(url))
+        let (store, retry, lines) = (self.store.clone(), self.retry, self.lines.clone());
+        self.write(|writer| {
+            recall::tell(&store, writer, retry, from_checkpoint, |part| lines.recalled.send(part))
         });
-        if let Some(restored) = restored {
-            self.lines.recalled.send(Recalled { pending, restored });
-        }
+    }
+}
+
+impl Handler<CatchUp> for StorageActor {
+    type Result = ();
+
+    fn handle(&mut self, CatchUp { seq }: CatchUp, _: &mut Self::Context) {
+        self.commit();
+        let (store, lines) = (self.store.clone(), self.lines.clone());
+        self.write(|_| recall::receipts(&store, seq, |receipts| lines.settle.send(Settle(receipts))));
     }
 }
 

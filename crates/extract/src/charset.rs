@@ -60,6 +60,17 @@ impl<'a> Source<'a> {
         };
         Self { bytes: text, encoding: UTF_8, charset, cut }
     }
+
+    /// The same for a document whose format is in UTF-8 (RFC 8259 §8.1), unless its byte order mark says otherwise.
+    pub(crate) fn of_json(document: &Document<'a>, bytes_max: usize) -> Self {
+        match Encoding::for_bom(document.body) {
+            Some(_) => Self::of(document, bytes_max),
+            None => Self::of(
+                &Document { content_type: Some("application/json; charset=utf-8"), ..*document },
+                bytes_max,
+            ),
+        }
+    }
 }
 
 /// The `charset` parameter of a `Content-Type` (MIME Sniffing Standard §4.4): the first one counts, quotes

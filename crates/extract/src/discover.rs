@@ -3,8 +3,11 @@
 //! Owns the order of the work: the head, the document by what it is, and then what neither of them links to but
 //! only names. Never keeps anything between two documents.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
+use dragline_coding::{Bounds, decode};
 use dragline_model::{CanonicalUrl, Fingerprint};
 
 use crate::attributes::Span;
@@ -18,11 +21,15 @@ use crate::links::{Finder, text};
 use crate::relation::Relations;
 use crate::role::{Entry, Role};
 use crate::scanner::Wants;
-use crate::{Discovery, Document, Head, Kind, Options, Summary};
-use crate::{refresh, srcset};
+use crate::sitemap::List;
+use crate::{Discovery, Document, FollowJson, Head, Kind, Options, Summary};
+use crate::{feed, json, refresh, sitemap, sniff, srcset, xml};
 
 /// URLs kept to be told last. They are few on any page that is meant: one per language, or per width of an image.
 const ASIDES_MAX: usize = 10_000;
+
+/// Characters of a name that are quoted in words about a document.
+const QUOTED_MAX: usize = 40;
 
 /// The type of every page that is a feed.
 const FEED_TYPES: [&str; 4] =
@@ -74,8 +81,13 @@ pub fn discover(
     let finder = Finder::new(options.limits.links_max, known, found);
     let mut findings = Findings::new(document, options, finder);
     findings.head(document, head);
-    if let Form::Html(kind) = form(document, options) {
-        findings.html(document, kind);
+    match form(document, options) {
+        Form::Html(kind) => findings.html(document, kind),
+        Form::Xml => findings.markup(document),
+        Form::Sitemap => findings.sitemap(document),
+        Form::Gzip => findings.packed(document),
+        Form::Json { lines } => findings.json(document, lines),
+        Form::Other => {}
     }
     findings.finish()
 }
@@ -151,6 +163,110 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
         self.discovery.summary = self.finder.summary(&source, base.url());
     }
 
+    /// A document that is XML of some kind.
+    fn markup(&mut self, document: &Document<'_>) {
+        let source = Source::of(document, self.options.sitemap_bytes);
+        let text = xml::text(&source);
+        match xml::root(&text).and_then(|root| kind_of(&root, &text)) {
+            Some(Kind::Xhtml) => self.html(document, Kind::Xhtml),
+            Some(kind) => self.list(document, &source, &text, kind),
+            None => {}
+        }
+    }
+
+    /// A document that was asked for as a sitemap: its bytes decide what it is.
+    fn sitemap(&mut self, document: &Document<'_>) {
+        let source = Source::of(document, self.options.sitemap_bytes);
+        let text = xml::text(&source);
+        let root = xml::root(&text);
+        match root.as_ref().map(|root| kind_of(root, &text)) {
+            Some(Some(Kind::Xhtml)) => self.page_for_sitemap(document),
+            Some(Some(kind)) => self.list(document, &source, &text, kind),
+            _ if sniff::is_html(None, &source.bytes) => self.page_for_sitemap(document),
+            Some(None) => {
+                let root: String = root.unwrap_or_default().escape_debug().take(QUOTED_MAX).collect();
+                self.discovery.error =
+                    Some(format!("<{root}> begins no sitemap; <urlset> and <sitemapindex> do"));
+            }
+            None => self.list(document, &source, &text, Kind::TextSitemap),
+        }
+    }
+
+    /// A page where there should be a sitemap: its links are links.
+    fn page_for_sitemap(&mut self, document: &Document<'_>) {
+        self.html(document, Kind::Html);
+        self.discovery.error = Some("a sitemap was asked for, and a page came".to_owned());
+    }
+
+    /// A document inside gzip, as content.
+    fn packed(&mut self, document: &Document<'_>) {
+        let bounds = Bounds { decoded_bytes: self.options.sitemap_bytes, ..Bounds::default() };
+        let decoded = match decode(Some("gzip"), Bytes::copy_from_slice(document.body), &bounds) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                self.discovery.error = Some(error.to_string());
+                return;
+            }
+        };
+        let inside = Document { url: document.url, content_type: None, body: &decoded.bytes };
+        if self.options.as_sitemap {
+            self.sitemap(&inside)
+        } else {
+            self.markup(&inside)
+        }
+        if let Some(cut) = decoded.truncated {
+            self.finder.cut = true;
+            // The reason for whatever else is wrong with it.
+            let bytes = decoded.bytes.len();
+            self.discovery.error = Some(format!("what is inside gzip is cut after {bytes} bytes ({cut})"));
+        }
+    }
+
+    /// A sitemap or a feed.
+    fn list(&mut self, document: &Document<'_>, source: &Source<'_>, text: &str, kind: Kind) {
+        self.finder.links_max = self.options.sitemap_entries_max;
+        self.finder.cut |= source.cut;
+        self.discovery.summary.charset = source.charset.name();
+        self.discovery.kind = kind;
+        let mut listed = Listed { base: Base::of(document.url), document: document.url, findings: self };
+        let error = match kind {
+            Kind::TextSitemap => match sitemap::lines(text, &mut listed) {
+                0 => {
+                    self.discovery.kind = Kind::Other;
+                    Some("it is no sitemap: neither XML, nor is any of its lines a URL".to_owned())
+                }
+                _ => None,
+            },
+            Kind::Rss | Kind::Atom => feed::read(text, document.url, &mut listed),
+            _ => sitemap::read(text, &mut listed),
+        };
+        // Where not all of it was looked at, that is why it seems broken.
+        self.discovery.error = error.filter(|_| !source.cut);
+    }
+
+    /// A JSON document, or many.
+    fn json(&mut self, document: &Document<'_>, lines: bool) {
+        self.discovery.kind = Kind::Json;
+        let pointers = match &self.options.json {
+            FollowJson::No => return,
+            FollowJson::Everywhere => None,
+            FollowJson::Pointers(pointers) => Some(pointers),
+        };
+        let limits = &self.options.limits;
+        let source = Source::of_json(document, limits.bytes_max);
+        self.finder.cut |= source.cut;
+        self.discovery.summary.charset = source.charset.name();
+        let mut base = Base::of(document.url);
+        let error = json::read(&source.bytes, lines, pointers, |text| {
+            if text.len() > limits.reference_bytes_max || !json::is_url(text) {
+                return ControlFlow::Continue(());
+            }
+            base.resolve(text)
+                .map_or(ControlFlow::Continue(()), |target| self.finder.take(target, Role::Json))
+        });
+        self.discovery.error = error.filter(|_| !source.cut).map(|error| error.to_string());
+    }
+
     /// What an HTML document has besides links.
     fn html_facts(&mut self, references: &References, source: &Source<'_>, base: &mut Base) {
         let limits = &self.options.limits;
@@ -215,7 +331,7 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
             let what = language.or(media_type).unwrap_or_default().trim();
             self.discovery.alternates.push((cut(what).to_owned(), url.clone()));
         }
-        let essence = media_type.map(crate::sniff::essence).unwrap_or_default();
+        let essence = media_type.map(sniff::essence).unwrap_or_default();
         if relations.has(Relations::SITEMAP) {
             self.aside(url, Role::Sitemap(Entry::default()));
         } else if relations.has(Relations::FEED) || (is_alternate && FEED_TYPES.contains(&&*essence)) {
@@ -231,7 +347,8 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
     fn aside(&mut self, url: CanonicalUrl, role: Role) {
         if self.asides.len() < ASIDES_MAX {
             self.asides.push((url, role));
-        } else {
+        } else if role == Role::Srcset {
+            // The others are said of pages, and cut without a word, like the facts that they are.
             self.finder.cut = true;
         }
     }
@@ -249,6 +366,60 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
         self.discovery
     }
 }
+
+/// Takes what a sitemap or a feed lists.
+struct Listed<'f, 'o, K, F> {
+    findings: &'f mut Findings<'o, K, F>,
+    document: &'f CanonicalUrl,
+    base: Base,
+}
+
+impl<K, F> List for Listed<'_, '_, K, F>
+where
+    K: FnMut(Fingerprint) -> bool,
+    F: FnMut(Fingerprint, CanonicalUrl, Role),
+{
+    fn url(&mut self, text: &str, role: Role) -> ControlFlow<()> {
+        let text = with_scheme(text, self.document);
+        self.base
+            .resolve(&text)
+            .map_or(ControlFlow::Continue(()), |target| self.findings.finder.take(target, role))
+    }
+
+    fn form(&mut self, text: &str, relations: Relations, language: Option<&str>, media_type: Option<&str>) {
+        if self.findings.asides.len() < ASIDES_MAX {
+            let url = self.base.resolve(text).map(Target::into_url);
+            self.findings.statement(relations, url, language, media_type);
+        }
+    }
+}
+
+/// `www.example.com/x` in a list means a host, and so does the list's own.
+fn with_scheme<'a>(text: &'a str, document: &CanonicalUrl) -> Cow<'a, str> {
+    let authority = &text[..text.find(['/', '?', '#']).unwrap_or(text.len())];
+    let is_host = authority.eq_ignore_ascii_case(document.authority())
+        || authority.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www."));
+    if !is_host {
+        return text.into();
+    }
+    format!("{}://{text}", if document.is_https() { "https" } else { "http" }).into()
+}
+
+/// What a document is by its root element.
+fn kind_of(root: &str, text: &str) -> Option<Kind> {
+    Some(match root {
+        "urlset" | "url" => Kind::Sitemap,
+        "sitemapindex" | "sitemap" => Kind::SitemapIndex,
+        "rss" | "channel" => Kind::Rss,
+        // RSS 0.90 and 1.0 are vocabularies of RDF; there are many others.
+        "rdf" if RSS_NAMESPACES.iter().any(|namespace| cut(text).contains(namespace)) => Kind::Rss,
+        "feed" => Kind::Atom,
+        "html" => Kind::Xhtml,
+        _ => return None,
+    })
+}
+
+const RSS_NAMESPACES: [&str; 2] = ["//purl.org/rss/", "//my.netscape.com/rdf/"];
 
 /// A text's first [`META_BYTES_MAX`] bytes, or some fewer.
 fn cut(text: &str) -> &str {

@@ -25,7 +25,6 @@ pub use document::{Document, Limits, Summary};
 mod role;
 pub use role::{Change, Entry, Role};
 
-#[allow(dead_code, reason = "walked with the JSON scanner, which comes next")]
 mod pointer;
 pub use pointer::{JsonPointers, POINTER_SEGMENTS_MAX, POINTERS_MAX, PointerError};
 
@@ -49,6 +48,15 @@ mod link_field;
 mod refresh;
 mod relation;
 mod srcset;
+
+// Documents that are lists.
+mod date;
+mod feed;
+mod sitemap;
+mod xml;
+
+// Documents that are data.
+mod json;
 
 // From an HTML document down to the bytes of one tag.
 mod attributes;

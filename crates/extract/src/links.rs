@@ -69,7 +69,8 @@ pub(crate) struct Finder<K, F> {
     known: K,
     found: F,
     seen: FingerprintSet,
-    links_max: usize,
+    /// Distinct URLs at most.
+    pub(crate) links_max: usize,
     /// Something was left out that may have been a link.
     pub(crate) cut: bool,
 }

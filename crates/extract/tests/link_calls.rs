@@ -10,6 +10,9 @@
     reason = "helpers of tests: a failure there is a failed test"
 )]
 
+mod corpus;
+
+use corpus::{base64, bytes, enough};
 use dragline_extract::{Document, Limits, Summary, all_links, links};
 use dragline_model::CanonicalUrl;
 use encoding_rs::Encoding;
@@ -31,18 +34,7 @@ const OTHER_RULES: [&str; 6] = [
 ];
 
 fn rows() -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora/html/link_calls.jsonl");
-    let Ok(text) = std::fs::read_to_string(path) else {
-        println!("corpus absent, nothing compared");
-        return Vec::new();
-    };
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Asserts that a call was compared often enough for the corpus still to have its shape, if it is there.
-fn enough(compared: usize, least: usize, rows: &[Value]) {
-    println!("{compared} compared");
-    assert!(rows.is_empty() || compared >= least, "only {compared} compared");
+    corpus::rows("html/link_calls.jsonl")
 }
 
 #[test]
@@ -161,27 +153,4 @@ fn encoding(python: &str) -> &'static str {
         other => other,
     };
     Encoding::for_label(label.as_bytes()).unwrap_or_else(|| panic!("{label} is no label")).name()
-}
-
-/// A string, or the bytes of `{"b64": …}`.
-fn bytes(value: &Value) -> Vec<u8> {
-    match value.as_str() {
-        Some(text) => text.as_bytes().to_vec(),
-        None => base64(value["b64"].as_str().unwrap()),
-    }
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut out, mut bits, mut count) = (Vec::new(), 0_u32, 0);
-    for byte in text.bytes().filter(|byte| *byte != b'=') {
-        let digit = DIGITS.iter().position(|digit| *digit == byte).expect("a digit of base64");
-        bits = bits << 6 | digit as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    out
 }

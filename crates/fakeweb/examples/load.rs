@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release -p dragline-fakeweb --example load -- [page bytes] [connections] [pipelined] [seconds]
 //! ```
+//!
+//! For 0 bytes it is the pages of the site without end that are asked for, with their hundred links.
 
 use std::{
     env,
@@ -16,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dragline_fakeweb::WebSpec;
+use dragline_fakeweb::{Endless, WebSpec};
 use memchr::memmem::Finder;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -33,8 +35,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (page_bytes, connections, pipelined, seconds) = (arg(500)?, arg(64)?, arg(1)?.max(1), arg(3)?);
     // A page is never smaller than its links: one link makes a small page.
     let links_per_page = if page_bytes < 4_000 { 1 } else { 20 };
-    let web = WebSpec { hosts: 100, pages_per_host: 1_000, page_bytes, links_per_page, ..WebSpec::default() }
-        .start()?;
+    let endless = (page_bytes == 0).then(Endless::default);
+    let web = WebSpec {
+        hosts: 100,
+        pages_per_host: 1_000,
+        page_bytes,
+        links_per_page,
+        endless,
+        ..WebSpec::default()
+    }
+    .start()?;
 
     let done = Arc::new(AtomicBool::new(false));
     let (answers, bytes) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -43,7 +53,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let clients: Vec<_> = (0..connections)
             .map(|number| {
-                let requests = (0..REQUESTS).map(|page| request(&web, number, page)).collect();
+                let url = |page| match page_bytes {
+                    0 => format!("http://i{:03}.fakeweb.test/p/{:016x}", number % 100, page),
+                    _ => web.url(number % 100, number * 7 % 900 + page),
+                };
+                let requests = (0..REQUESTS).map(|page| request(&url(page))).collect();
                 let client =
                     ask(web.addr(), requests, pipelined, done.clone(), answers.clone(), bytes.clone());
                 tokio::spawn(client)
@@ -88,8 +102,7 @@ fn server_cpu() -> Option<Duration> {
     Some(Duration::from_millis(ticks * 10))
 }
 
-fn request(web: &dragline_fakeweb::Web, connection: usize, page: usize) -> Vec<u8> {
-    let url = web.url(connection % 100, connection * 7 % 900 + page);
+fn request(url: &str) -> Vec<u8> {
     let rest = url.trim_start_matches("http://");
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n").into_bytes()

@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     io::Write as _,
     sync::{LazyLock, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -20,7 +21,9 @@ use crate::{
     plan::{Place, Plan},
     reference::Speller,
     request::{Persistence, Request},
+    robots::RobotsKind,
     script::status_of,
+    sites::{Site, Sites},
 };
 
 /// Elements inside one another on a page that is there for that.
@@ -90,6 +93,8 @@ impl Answer {
 pub(crate) struct Memory {
     /// Pages that refused once, with how often they were asked for.
     asked: Mutex<HashMap<(u32, u32), u32>>,
+    /// Hosts whose robots.txt was out, with how often it was asked for.
+    robots_asked: Mutex<HashMap<u32, u32>>,
     gzipped: Mutex<GzipCache>,
     /// Text for large bodies, about [`BLOCK_BYTES`] of it.
     filler: Bytes,
@@ -105,12 +110,26 @@ impl Memory {
     pub(crate) fn new(plan: &Plan) -> Self {
         let mut filler = Vec::with_capacity(BLOCK_BYTES + 256);
         plan.prose.push(BLOCK_BYTES, &mut Dice::of(plan.seed, 0, 0, Purpose::Markup), &mut filler);
-        Self { asked: Mutex::default(), gzipped: Mutex::default(), filler: filler.into() }
+        Self {
+            asked: Mutex::default(),
+            robots_asked: Mutex::default(),
+            gzipped: Mutex::default(),
+            filler: filler.into(),
+        }
     }
 
     /// Lets every page refuse once more.
     pub(crate) fn forget(&self) {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.robots_asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How often a host's robots.txt was asked for, this time included.
+    fn robots_asked(&self, host: u32) -> u32 {
+        let mut asked = self.robots_asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = asked.entry(host).or_default();
+        *count = count.saturating_add(1);
+        *count
     }
 
     /// True at the first call for a page.
@@ -143,12 +162,15 @@ impl Memory {
 pub(crate) struct Writer<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) memory: &'a Memory,
+    pub(crate) sites: &'a Sites,
     /// Room for a body while its length is not known; its contents do not matter.
     pub(crate) body: &'a mut Vec<u8>,
     /// Where an answer in one piece goes, behind what is there.
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) head_only: bool,
     pub(crate) connection: Persistence,
+    /// When the rest is over that the answer asks for.
+    pub(crate) rest_until: Option<Instant>,
 }
 
 impl Writer<'_> {
@@ -157,17 +179,40 @@ impl Writer<'_> {
         match place {
             _ if request.method == Method::Other => self.short(405, "Allow: GET, HEAD\r\n"),
             None => self.short(404, ""),
-            Some(Place::Robots { host }) => self.robots(host),
+            Some(Place::Robots { host }) => self.robots(host, 0),
+            Some(Place::RobotsHop { of, hop, .. }) => self.robots(of, hop),
+            Some(Place::Sitemap { host }) => self.sitemap(host),
             Some(place @ Place::Hop { .. }) => self.redirect(place),
-            Some(place @ Place::Page { host, page }) => match self.plan.behaviour(host, page) {
-                Behaviour::Plain | Behaviour::Private | Behaviour::ManyLinks => self.page(host, page, HTML),
-                Behaviour::Redirect
-                | Behaviour::RedirectAway
-                | Behaviour::RedirectChain
-                | Behaviour::RedirectLoop => self.redirect(place),
-                behaviour => self.misbehave(host, page, behaviour),
+            Some(place @ Place::Page { host, page }) => match self.refuse_now(host, page) {
+                Some(refusal) => refusal,
+                None => self.behave(place, host, page),
             },
         }
+    }
+
+    fn behave(&mut self, place: Place, host: u32, page: u32) -> Answer {
+        match self.plan.behaviour(host, page) {
+            Behaviour::Plain | Behaviour::Private | Behaviour::ManyLinks => self.page(host, page, HTML),
+            Behaviour::Redirect
+            | Behaviour::RedirectAway
+            | Behaviour::RedirectChain
+            | Behaviour::RedirectLoop => self.redirect(place),
+            behaviour => self.misbehave(host, page, behaviour),
+        }
+    }
+
+    /// Answers for a site by name; `host` in lower case, without a port.
+    pub(crate) fn site(&mut self, request: &Request<'_>, site: Site, host: &str) -> Answer {
+        if request.method == Method::Other {
+            return self.short(405, "Allow: GET, HEAD\r\n");
+        }
+        self.body.clear();
+        let reply = self.sites.answer(self.plan, site, host, request.path, self.body);
+        self.rest_until = reply.rest_until;
+        if reply.fields.is_empty() {
+            return self.short(reply.status, "");
+        }
+        self.body_as(reply.status, &reply.fields)
     }
 
     /// An answer to what is no request.
@@ -185,7 +230,10 @@ impl Writer<'_> {
             Behaviour::Gone => self.short(410, ""),
             Behaviour::ServerError => self.short(500, ""),
             Behaviour::Busy if refuses => self.short(503, ""),
-            Behaviour::Throttled if refuses => self.short(429, "Retry-After: 1\r\n"),
+            Behaviour::Throttled if refuses => {
+                self.rest_until = Some(Instant::now() + Duration::from_secs(1));
+                self.short(429, "Retry-After: 1\r\n")
+            }
             Behaviour::MalformedHtml => self.page(host, page, dice.pick(&LYING_TYPES)),
             Behaviour::Closed => Answer::Steps(vec![Step::Close]),
             Behaviour::Reset => Answer::Steps(vec![Step::Reset]),
@@ -263,11 +311,7 @@ impl Writer<'_> {
     /// A 200 in one piece.
     fn page(&mut self, host: u32, page: u32, fields: &str) -> Answer {
         self.render(host, page);
-        push_head(200, fields, Framing::Length(self.body.len()), self.connection, self.out);
-        if !self.head_only {
-            self.out.extend_from_slice(self.body);
-        }
-        Answer::Written(200)
+        self.body_whole(fields)
     }
 
     /// Puts a page's HTML into `body`.
@@ -285,20 +329,61 @@ impl Writer<'_> {
         let mut fields = b"Location: ".to_vec();
         let (Place::Page { page: number, .. }
         | Place::Hop { page: number, .. }
-        | Place::Robots { host: number }) = place;
+        | Place::Robots { host: number }
+        | Place::RobotsHop { of: number, .. }
+        | Place::Sitemap { host: number }) = place;
         let mut dice = self.plan.dice(place.host(), number, Purpose::Redirect);
         Speller::new(self.plan, place, false).push_location(redirect.to, &mut dice, &mut fields);
         fields.extend_from_slice(b"\r\n");
         self.short(redirect.status, &String::from_utf8_lossy(&fields))
     }
 
-    fn robots(&mut self, host: u32) -> Answer {
-        const RULES: &[u8] = b"# Everything else is fine.\nUser-agent: othercrawler\nDisallow: /\n\n\
-            User-agent: *\nDisallow: /private/\n";
-        if !self.plan.has_robots(host) {
-            return self.short(404, "");
+    /// The robots.txt of a host, or a stop on the way to it.
+    fn robots(&mut self, of: u32, hop: u32) -> Answer {
+        let kind = self.plan.robots_kind(of);
+        match kind {
+            RobotsKind::Missing => return self.short(404, ""),
+            RobotsKind::Unavailable => return self.short(503, ""),
+            RobotsKind::Hang => return Answer::Steps(vec![Step::Hang]),
+            RobotsKind::Late if self.memory.robots_asked(of) <= self.plan.robots_outage => {
+                return self.short(503, "");
+            }
+            _ => {}
         }
-        self.whole(200, "Content-Type: text/plain\r\n", RULES)
+        if hop < self.plan.robots_hops(of) {
+            let location = self.plan.url(self.plan.robots_stop(of, hop + 1));
+            return self.short(Plan::robots_redirect(hop), &format!("Location: {location}\r\n"));
+        }
+        self.body.clear();
+        let fields = self.plan.push_robots(of, self.body);
+        self.body_whole(fields)
+    }
+
+    fn sitemap(&mut self, host: u32) -> Answer {
+        self.body.clear();
+        self.plan.push_sitemap(host, self.body);
+        self.body_whole("Content-Type: application/xml\r\n")
+    }
+
+    /// A 200 with what is in `body`.
+    fn body_whole(&mut self, fields: &str) -> Answer {
+        self.body_as(200, fields)
+    }
+
+    /// An answer with what is in `body`.
+    fn body_as(&mut self, status: u16, fields: &str) -> Answer {
+        push_head(status, fields, Framing::Length(self.body.len()), self.connection, self.out);
+        if !self.head_only {
+            self.out.extend_from_slice(self.body);
+        }
+        Answer::Written(status)
+    }
+
+    /// Answers with a refusal where one is due.
+    fn refuse_now(&mut self, host: u32, page: u32) -> Option<Answer> {
+        let refusal = self.plan.refusal(host, page, Instant::now())?;
+        self.rest_until = refusal.until;
+        Some(self.short(refusal.status, &refusal.field))
     }
 
     /// An answer with a line of text for a person.

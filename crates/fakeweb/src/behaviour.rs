@@ -179,7 +179,7 @@ impl Casting {
 
 /// A step that visits each of `n` places once and goes far from the last one each time: coprime to `n`, near
 /// its golden section.
-fn stride(n: u64) -> u64 {
+pub(crate) fn stride(n: u64) -> u64 {
     let gcd = |mut a: u64, mut b: u64| {
         while b != 0 {
             (a, b) = (b, a % b);

@@ -3,7 +3,11 @@
 //! Owns the socket, its buffers and the doing of steps. Answers to requests that came together leave together:
 //! one write for an answer, or for several that were pipelined. Never decides what an answer says.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::{
@@ -16,7 +20,7 @@ use crate::{
     Method, Step,
     answer::{Answer, Writer},
     log::{Record, Target, Ticket},
-    naming::{host_number, without_port},
+    naming::without_port,
     request::{self, Parsed, Persistence, Request},
     web::Shared,
 };
@@ -31,19 +35,38 @@ const OUT_BYTES_MAX: usize = 256 << 10;
 const REPEAT_BYTES: usize = 64 << 10;
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, thread: usize, number: u64) {
-    let out = Vec::with_capacity(READ_BYTES);
-    let mut connection =
-        Connection { stream, shared, thread, number, served: 0, out, body: Vec::new(), answered: Vec::new() };
+pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>, thread: usize, label: Label) {
+    let mut connection = Connection {
+        stream,
+        shared,
+        thread,
+        label,
+        served: 0,
+        out: Vec::with_capacity(READ_BYTES),
+        body: Vec::new(),
+        answered: Vec::new(),
+        current: None,
+    };
     // An error of the socket means that the client is gone, and it is the client that is being tested.
     let _ = connection.run().await;
+    let unanswered = connection.current.take().into_iter().chain(connection.answered.drain(..));
+    connection.shared.log.left(thread, unanswered);
+}
+
+/// Which connection it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Label {
+    /// From 0, in the order of accepting.
+    pub(crate) number: u64,
+    /// The number of the address that it came to, from 0.
+    pub(crate) address: u8,
 }
 
 struct Connection {
     stream: TcpStream,
     shared: Arc<Shared>,
     thread: usize,
-    number: u64,
+    label: Label,
     served: u32,
     /// Answers that have not been sent.
     out: Vec<u8>,
@@ -51,6 +74,8 @@ struct Connection {
     body: Vec<u8>,
     /// Whose answers are in `out`.
     answered: Vec<Ticket>,
+    /// Whose answer is being made.
+    current: Option<Ticket>,
 }
 
 /// Whether a connection goes on.
@@ -98,11 +123,17 @@ impl Connection {
         if let Some(steps) = self.shared.scripts.next(host, request.path) {
             let target = Target::Named(Box::new((host.to_owned(), request.path.to_owned())));
             let status = crate::script::status_of(&steps);
-            let ticket = self.begin(request, arrived, target, status, true);
+            let rest = crate::script::rest_of(&steps).map(|rest| Instant::now() + rest);
+            let ticket = self.begin(request, arrived, target, status, rest, true);
             return self.perform(&steps, request, ticket).await;
         }
 
-        let place = host_number(host).and_then(|h| self.shared.plan.find(h, request.path.as_bytes()));
+        let place = self
+            .shared
+            .plan
+            .host_number(host)
+            .and_then(|h| self.shared.plan.find(h, request.path.as_bytes()));
+        let site = if place.is_none() { self.shared.sites.of(host) } else { None };
         let target = match place {
             Some(place) => Target::Place(place),
             None => Target::Named(Box::new((host.to_owned(), request.path.to_owned()))),
@@ -112,10 +143,17 @@ impl Connection {
             // What was asked before must not wait for this answer.
             self.flush().await?;
         }
-        let answer = self.writer(request.method, request.connection).answer(request, place);
-        let ticket = self.begin(request, arrived, target, answer.status(), false);
+        let mut writer = self.writer(request.method, request.connection);
+        let answer = match site {
+            Some(site) => writer.site(request, site, host),
+            None => writer.answer(request, place),
+        };
+        let rest = writer.rest_until;
+        let ticket = self.begin(request, arrived, target, answer.status(), rest, false);
         if !latency.is_zero() {
+            self.current = ticket;
             sleep(latency).await;
+            self.current = None;
         }
         match answer {
             Answer::Steps(steps) => self.perform(&steps, request, ticket).await,
@@ -133,10 +171,12 @@ impl Connection {
         Writer {
             plan: &self.shared.plan,
             memory: &self.shared.memory,
+            sites: &self.shared.sites,
             body: &mut self.body,
             out: &mut self.out,
             head_only: method == Method::Head,
             connection,
+            rest_until: None,
         }
     }
 
@@ -146,14 +186,18 @@ impl Connection {
         arrived: Instant,
         target: Target,
         status: Option<u16>,
+        rest_until: Option<Instant>,
         scripted: bool,
     ) -> Option<Ticket> {
         self.served += 1;
-        let (connection, nth) = (self.number, self.served);
+        let (Label { number: connection, address }, nth) = (self.label, self.served);
         let keep_head = scripted || self.shared.keep_heads;
         self.shared.log.begin(self.thread, || Record {
             arrived,
             ended: None,
+            left: None,
+            rest_until,
+            address,
             target,
             method: request.method,
             status,
@@ -170,6 +214,7 @@ impl Connection {
         request: &Request<'_>,
         ticket: Option<Ticket>,
     ) -> io::Result<Next> {
+        self.current = ticket;
         for step in steps {
             match step {
                 Step::Respond(bytes) => {
@@ -187,15 +232,15 @@ impl Connection {
                         sleep(*every).await;
                     }
                 }
-                Step::Delay(wait) => sleep(*wait).await,
+                Step::Delay(wait) => self.pause(*wait).await,
                 Step::Wait(gate) => gate.pass().await,
                 Step::Close => {
-                    self.answered.extend(ticket);
+                    self.answered.extend(self.current.take());
                     return Ok(Next::End);
                 }
                 Step::Reset => {
                     self.stream.set_zero_linger()?;
-                    self.answered.extend(ticket);
+                    self.answered.extend(self.current.take());
                     self.shared.log.end(self.thread, &mut self.answered);
                     return Err(io::ErrorKind::ConnectionReset.into());
                 }
@@ -205,8 +250,23 @@ impl Connection {
                 }
             }
         }
-        self.answered.extend(ticket);
+        self.answered.extend(self.current.take());
         Ok(after(request))
+    }
+
+    /// Waits, and writes down when the client leaves meanwhile. What it did not wait for is done all the same: one
+    /// that has only said all it had to say looks no different.
+    async fn pause(&mut self, wait: Duration) {
+        let mut sleep = std::pin::pin!(sleep(wait));
+        let mut byte = [0];
+        let ahead = tokio::select! {
+            () = &mut sleep => return,
+            ahead = self.stream.peek(&mut byte) => ahead,
+        };
+        if !matches!(ahead, Ok(1..)) {
+            self.shared.log.left(self.thread, self.current);
+        }
+        sleep.await;
     }
 
     async fn repeat(&mut self, bytes: &[u8], times: Option<u64>) -> io::Result<()> {

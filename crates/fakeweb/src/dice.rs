@@ -13,6 +13,7 @@ pub(crate) enum Purpose {
     Redirect,
     Markup,
     Robots,
+    Refusal,
     Vocabulary,
 }
 

@@ -64,7 +64,7 @@ impl Plan {
         let (host, page, hop) = match place {
             Place::Page { host, page } => (host, page, 0),
             Place::Hop { host, page, hop } => (host, page, hop),
-            Place::Robots { .. } => return None,
+            Place::Robots { .. } | Place::RobotsHop { .. } | Place::Sitemap { .. } => return None,
         };
         let behaviour = self.behaviour(host, page);
         let mut dice = self.dice(host, page, Purpose::Redirect);

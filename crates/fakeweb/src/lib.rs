@@ -6,7 +6,10 @@
 //! once, because nothing is made before it is asked for. Knows nothing of any crawler.
 //!
 //! All hosts are one loopback port: send a crawler there with `--resolve '*.fakeweb.test=127.0.0.1:PORT'`
-//! ([`Web::resolve_rule`]), or use the server as its proxy (requests in absolute form are answered too).
+//! ([`Web::resolve_rule`]), or use the server as its proxy (requests in absolute form are answered too). They can
+//! be spread over several loopback addresses ([`WebSpec::addresses`]), for who is polite to machines too.
+//!
+//! How polite a crawler was is in the log as well: [`Web::manners`] holds it against what was promised.
 //!
 //! ```
 //! use std::{io::{Read, Write}, net::TcpStream};
@@ -27,6 +30,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! Beside the hosts of numbers there can be sites by name: [traps](Trap), an honest [archive](Archive), a site
+//! [without end](Endless) and a [portal](Portal) of data.
+//!
 //! For a test that needs one exact conversation there are scripts: bytes, waits and cuts for one path, with a
 //! [`Gate`] where the test wants to decide when it goes on.
 
@@ -36,8 +42,17 @@ pub use spec::WebSpec;
 mod behaviour;
 pub use behaviour::Faults;
 
+mod robots;
+pub use robots::RobotsKinds;
+
+mod refusals;
+pub use refusals::Refusals;
+
 mod script;
 pub use script::{Gate, Script, Step};
+
+mod sites;
+pub use sites::{Archive, Endless, Portal, Trap};
 
 mod web;
 pub use web::Web;
@@ -48,9 +63,14 @@ pub use truth::{Expect, Scope};
 mod log;
 pub use log::{Method, Served};
 
+mod manners;
+pub use manners::{Lateness, Manners, Offence, Promise, TOLERANCE, Violation};
+
 mod plan;
 
 mod naming;
+
+mod http_date;
 
 mod graph;
 

@@ -3,6 +3,7 @@
 //! Owns the log of requests, one part a server thread so that nobody waits for a lock. Never decides anything.
 
 use std::{
+    net::{IpAddr, Ipv4Addr},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,10 +13,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{
-    naming::host_name,
-    plan::{Place, Plan},
-};
+use crate::plan::{Place, Plan};
 
 /// One request that the web was asked.
 #[derive(Debug, Clone)]
@@ -26,6 +24,12 @@ pub struct Served {
     /// connection on purpose. `None` until then (a client may see the answer a moment before it is noted
     /// here), and for ever where the client left first.
     pub ended: Option<Instant>,
+    /// When the client was seen to have left before that.
+    pub left: Option<Instant>,
+    /// The address it came to.
+    pub address: IpAddr,
+    /// When the rest is over that the answer asked for with `Retry-After`, counted from when it was written.
+    pub rest_until: Option<Instant>,
     /// The host that was asked for: the request's own spelling in lower case, without a port.
     pub host: String,
     /// The path that was asked for, with its query.
@@ -58,6 +62,10 @@ pub enum Method {
 pub(crate) struct Record {
     pub(crate) arrived: Instant,
     pub(crate) ended: Option<Instant>,
+    pub(crate) left: Option<Instant>,
+    pub(crate) rest_until: Option<Instant>,
+    /// The number of the address it came to, from 0.
+    pub(crate) address: u8,
     pub(crate) target: Target,
     pub(crate) method: Method,
     pub(crate) status: Option<u16>,
@@ -133,14 +141,35 @@ impl Log {
         }
     }
 
+    /// Writes down that clients have left before their answers were over.
+    pub(crate) fn left(&self, thread: usize, tickets: impl IntoIterator<Item = Ticket>) {
+        let now = Instant::now();
+        let mut kept = self.shards[thread].lock();
+        let generation = kept.generation;
+        for ticket in tickets.into_iter().filter(|ticket| ticket.generation == generation) {
+            kept.records[ticket.index].left.get_or_insert(now);
+        }
+    }
+
     /// Every request in the order of arrival.
     pub(crate) fn read(&self, plan: &Plan) -> Vec<Served> {
-        let mut served: Vec<Served> = Vec::new();
-        for shard in &self.shards {
-            served.extend(shard.lock().records.iter().map(|record| record.served(plan)));
-        }
+        let mut served = self.each(|record| record.served(plan));
         served.sort_by_key(|s| s.arrived);
         served
+    }
+
+    /// Something made of every record, in no order.
+    pub(crate) fn each<T>(&self, mut make: impl FnMut(&Record) -> T) -> Vec<T> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(shard.lock().records.iter().map(&mut make));
+        }
+        all
+    }
+
+    /// How many threads write it.
+    pub(crate) fn threads(&self) -> usize {
+        self.shards.len()
     }
 
     /// How many requests there were.
@@ -172,12 +201,15 @@ impl Record {
             Target::Place(place) => {
                 let mut path = Vec::new();
                 plan.push_path(*place, &mut path);
-                (host_name(place.host()), String::from_utf8_lossy(&path).into_owned())
+                (plan.host_name(place.host()), String::from_utf8_lossy(&path).into_owned())
             }
         };
         Served {
             arrived: self.arrived,
             ended: self.ended,
+            left: self.left,
+            address: address(self.address),
+            rest_until: self.rest_until,
             host,
             path,
             method: self.method,
@@ -189,6 +221,11 @@ impl Record {
     }
 }
 
+/// The address of a number: 127.0.0.1 is that of 0.
+pub(crate) fn address(number: u8) -> IpAddr {
+    Ipv4Addr::new(127, 0, 0, number.saturating_add(1)).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +235,9 @@ mod tests {
         Record {
             arrived: Instant::now(),
             ended: None,
+            left: None,
+            rest_until: None,
+            address: 0,
             target: Target::Named(Box::new(("h".into(), path.into()))),
             method: Method::Get,
             status: Some(200),

@@ -16,38 +16,6 @@ pub(crate) const DOMAIN: &str = "fakeweb.test";
 /// Words of wiki paths, in the spelling of RFC 3986 and URL parsers.
 const WIKI: [&str; 5] = ["Caf%C3%A9", "Gr%C3%B6%C3%9Fe", "Ny%C3%A5r", "%E6%9D%B1%E4%BA%AC", "Main_Page"];
 
-/// `h000.fakeweb.test`; wider numbers where there are more than a thousand hosts.
-pub(crate) fn host_name(host: u32) -> String {
-    let mut name = Vec::with_capacity(DOMAIN.len() + 8);
-    push_host_name(host, &mut name);
-    String::from_utf8_lossy(&name).into_owned()
-}
-
-/// [`host_name`], appended.
-pub(crate) fn push_host_name(host: u32, out: &mut Vec<u8>) {
-    out.push(b'h');
-    for bound in [100, 10] {
-        if host < bound {
-            out.push(b'0');
-        }
-    }
-    push_number(host, out);
-    out.push(b'.');
-    out.extend_from_slice(DOMAIN.as_bytes());
-}
-
-/// The number of the host that a `Host` field or an authority names, port and case aside.
-pub(crate) fn host_number(authority: &str) -> Option<u32> {
-    let name = without_port(authority);
-    let (label, domain) = name.split_once('.')?;
-    if !domain.eq_ignore_ascii_case(DOMAIN) {
-        return None;
-    }
-    let digits = label.strip_prefix(['h', 'H'])?;
-    let canonical = digits.len() == 3 || (digits.len() > 3 && !digits.starts_with('0'));
-    if canonical { number(digits) } else { None }
-}
-
 /// An authority's host, without its port.
 pub(crate) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
@@ -57,6 +25,52 @@ pub(crate) fn without_port(authority: &str) -> &str {
 }
 
 impl Plan {
+    /// `h000.fakeweb.test`; wider numbers where there are more than a thousand hosts. In a web of several addresses
+    /// `h000.n1.fakeweb.test`, where `n1` are the names that lead to 127.0.0.1.
+    pub(crate) fn host_name(&self, host: u32) -> String {
+        let mut name = Vec::with_capacity(DOMAIN.len() + 12);
+        self.push_host_name(host, &mut name);
+        String::from_utf8_lossy(&name).into_owned()
+    }
+
+    /// [`Plan::host_name`], appended.
+    pub(crate) fn push_host_name(&self, host: u32, out: &mut Vec<u8>) {
+        out.push(b'h');
+        for bound in [100, 10] {
+            if host < bound {
+                out.push(b'0');
+            }
+        }
+        push_number(host, out);
+        out.push(b'.');
+        if self.addresses > 1 {
+            out.push(b'n');
+            push_number(self.address_of(host) + 1, out);
+            out.push(b'.');
+        }
+        out.extend_from_slice(DOMAIN.as_bytes());
+    }
+
+    /// The address that a host is at, counted from 0.
+    pub(crate) fn address_of(&self, host: u32) -> u32 {
+        host % self.addresses
+    }
+
+    /// The number of the host that a `Host` field or an authority names, port and case aside.
+    pub(crate) fn host_number(&self, authority: &str) -> Option<u32> {
+        let name = without_port(authority);
+        let (label, mut domain) = name.split_once('.')?;
+        let digits = label.strip_prefix(['h', 'H'])?;
+        let canonical = digits.len() == 3 || (digits.len() > 3 && !digits.starts_with('0'));
+        let host = number(digits).filter(|_| canonical)?;
+        if self.addresses > 1 {
+            let (group, rest) = domain.split_once('.')?;
+            let given = group.strip_prefix(['n', 'N'])?.parse() == Ok(self.address_of(host) + 1);
+            domain = if given && !group[1..].starts_with(['0', '+']) { rest } else { return None };
+        }
+        domain.eq_ignore_ascii_case(DOMAIN).then_some(host)
+    }
+
     /// Appends the path of a place, with its query.
     pub(crate) fn push_path(&self, place: Place, out: &mut Vec<u8>) {
         match place {
@@ -69,6 +83,13 @@ impl Plan {
                 push_number(hop, out);
             }
             Place::Robots { .. } => out.extend_from_slice(b"/robots.txt"),
+            Place::RobotsHop { of, hop, .. } => {
+                out.extend_from_slice(b"/robots/");
+                push_number(of, out);
+                out.push(b'/');
+                push_number(hop, out);
+            }
+            Place::Sitemap { .. } => out.extend_from_slice(b"/sitemap.xml"),
         }
     }
 
@@ -114,7 +135,7 @@ impl Plan {
     pub(crate) fn url(&self, place: Place) -> String {
         let mut path = Vec::with_capacity(64);
         self.push_path(place, &mut path);
-        format!("http://{}{}", host_name(place.host()), String::from_utf8_lossy(&path))
+        format!("http://{}{}", self.host_name(place.host()), String::from_utf8_lossy(&path))
     }
 
     /// The place of a path on a host, if there is one.
@@ -128,7 +149,7 @@ impl Plan {
     /// The place of an absolute URL, if there is one. Scheme and host in any case, any port, no path for `/`.
     pub(crate) fn find_url(&self, url: &str) -> Option<Place> {
         let (authority, path) = split_url(url)?;
-        self.find(host_number(authority)?, path.as_bytes())
+        self.find(self.host_number(authority)?, path.as_bytes())
     }
 
     /// Reads the number out of a path; whether the rest of it is right is for the caller to see.
@@ -136,6 +157,13 @@ impl Plan {
         let path = std::str::from_utf8(path).ok()?;
         if path == "/robots.txt" {
             return Some(Place::Robots { host });
+        }
+        if path == "/sitemap.xml" {
+            return self.has_sitemap(host).then_some(Place::Sitemap { host });
+        }
+        if let Some(rest) = path.strip_prefix("/robots/") {
+            let (of, hop) = rest.split_once('/')?;
+            return self.robots_hop(host, number(of)?, number(hop)?);
         }
         if let Some(rest) = path.strip_prefix("/go/") {
             let (page, hop) = rest.split_once('/')?;
@@ -160,7 +188,11 @@ impl Place {
     /// The host it is on.
     pub(crate) fn host(self) -> u32 {
         match self {
-            Place::Page { host, .. } | Place::Hop { host, .. } | Place::Robots { host } => host,
+            Place::Page { host, .. }
+            | Place::Hop { host, .. }
+            | Place::Robots { host }
+            | Place::RobotsHop { host, .. }
+            | Place::Sitemap { host } => host,
         }
     }
 }
@@ -259,7 +291,23 @@ mod tests {
     }
 
     #[test]
+    fn a_host_says_which_address_it_is_at() {
+        let plan = Plan::new(&WebSpec { hosts: 12, addresses: 3, ..WebSpec::default() }).unwrap();
+        for host in 0..12 {
+            let name = plan.host_name(host);
+            assert_eq!(name, format!("h{host:03}.n{}.fakeweb.test", 1 + host % 3));
+            assert_eq!(plan.host_number(&name.to_uppercase()), Some(host));
+        }
+        for wrong in
+            ["h004.fakeweb.test", "h004.n1.fakeweb.test", "h004.n02.fakeweb.test", "h004.n+2.fakeweb.test"]
+        {
+            assert_eq!(plan.host_number(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_host_is_known_in_any_case_and_with_a_port() {
+        let plan = plan();
         for (authority, want) in [
             ("h007.fakeweb.test", Some(7)),
             ("H007.FakeWeb.Test:8080", Some(7)),
@@ -269,12 +317,12 @@ mod tests {
             ("127.0.0.1:80", None),
             ("fakeweb.test", None),
         ] {
-            assert_eq!(host_number(authority), want, "{authority}");
+            assert_eq!(plan.host_number(authority), want, "{authority}");
         }
         assert_eq!(without_port("[::1]:80"), "[::1]");
         for host in [0, 9, 10, 99, 100, 999, 1_000, u32::MAX] {
-            assert_eq!(host_name(host), format!("h{host:03}.fakeweb.test"));
-            assert_eq!(host_number(&host_name(host)), Some(host));
+            assert_eq!(plan.host_name(host), format!("h{host:03}.fakeweb.test"));
+            assert_eq!(plan.host_number(&plan.host_name(host)), Some(host));
         }
     }
 }

@@ -9,14 +9,21 @@ use crate::{
     WebSpec,
     behaviour::{Behaviour, Casting, refused},
     dice::{Dice, Purpose},
+    refusals::Moods,
+    robots::RobotsCasting,
     words::Prose,
 };
+
+/// Most addresses: those of 127.0.0.0/24 that are neither its name nor for all of it.
+const ADDRESSES_MAX: usize = 254;
 
 /// What every answer follows from.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) hosts: u32,
+    /// From 1; host `h` is at the address `h % addresses`.
+    pub(crate) addresses: u32,
     pub(crate) pages: u32,
     pub(crate) links_per_page: usize,
     /// Children of a page in the host's link tree; from 1.
@@ -26,7 +33,11 @@ pub(crate) struct Plan {
     pub(crate) slow_delay: Duration,
     pub(crate) latency: Duration,
     pub(crate) big_bytes: usize,
-    robots: f64,
+    pub(crate) robots: f64,
+    pub(crate) robots_casting: RobotsCasting,
+    pub(crate) crawl_delay: Duration,
+    pub(crate) robots_outage: u32,
+    pub(crate) moods: Moods,
     casting: Casting,
     pub(crate) prose: Prose,
 }
@@ -40,6 +51,10 @@ pub(crate) enum Place {
     Hop { host: u32, page: u32, hop: u32 },
     /// The host's robots.txt.
     Robots { host: u32 },
+    /// A redirect, or the end of one, from the robots.txt of `of`; `hop` counts from 1.
+    RobotsHop { host: u32, of: u32, hop: u32 },
+    /// The list of the host's pages that its robots.txt names.
+    Sitemap { host: u32 },
 }
 
 impl Plan {
@@ -50,6 +65,10 @@ impl Plan {
     pub(crate) fn new(spec: &WebSpec) -> io::Result<Self> {
         let hosts = count("hosts", spec.hosts)?;
         let pages = count("pages_per_host", spec.pages_per_host)?;
+        if !(1..=ADDRESSES_MAX).contains(&spec.addresses) {
+            let why = format!("addresses is {}: it must be from 1 to {ADDRESSES_MAX}", spec.addresses);
+            return Err(refused(why));
+        }
         for (name, share) in [("cross_links", spec.cross_links), ("robots", spec.robots)] {
             if !(0.0..=1.0).contains(&share) {
                 return Err(refused(format!("{name} is {share}: a share is a number from 0 to 1")));
@@ -61,6 +80,7 @@ impl Plan {
         Ok(Self {
             seed: spec.seed,
             hosts,
+            addresses: spec.addresses as u32,
             pages,
             links_per_page: spec.links_per_page,
             children,
@@ -70,6 +90,10 @@ impl Plan {
             latency: spec.latency,
             big_bytes: spec.big_bytes,
             robots: spec.robots,
+            robots_casting: RobotsCasting::new(spec.seed, hosts.into(), &spec.robots_kinds)?,
+            crawl_delay: spec.crawl_delay,
+            robots_outage: spec.robots_outage,
+            moods: Moods::new(&spec.refusals)?,
             casting: Casting::new(spec.seed, pages.into(), inner.into(), &spec.faults)?,
             prose: Prose::new(spec.seed),
         })
@@ -83,11 +107,6 @@ impl Plan {
     /// What a page does when it is asked for.
     pub(crate) fn behaviour(&self, host: u32, page: u32) -> Behaviour {
         self.casting.of(host, page)
-    }
-
-    /// Whether a host has a robots.txt.
-    pub(crate) fn has_robots(&self, host: u32) -> bool {
-        self.dice(host, 0, Purpose::Robots).chance(self.robots)
     }
 }
 

@@ -4,7 +4,6 @@
 
 use crate::{
     dice::Dice,
-    naming::push_host_name,
     plan::{Place, Plan},
     words::word,
 };
@@ -87,7 +86,7 @@ impl<'a> Speller<'a> {
                 0 => self.absolute("//", to),
                 1 => {
                     self.raw.extend_from_slice(b"HTTP://");
-                    push_host_name(to.host(), &mut self.raw);
+                    self.plan.push_host_name(to.host(), &mut self.raw);
                     self.raw.make_ascii_uppercase();
                     self.raw.extend_from_slice(b":80");
                     self.raw.extend_from_slice(&self.target);
@@ -106,7 +105,7 @@ impl<'a> Speller<'a> {
 
     fn absolute(&mut self, scheme: &str, to: Place) {
         self.raw.extend_from_slice(scheme.as_bytes());
-        push_host_name(to.host(), &mut self.raw);
+        self.plan.push_host_name(to.host(), &mut self.raw);
         self.raw.extend_from_slice(&self.target);
     }
 

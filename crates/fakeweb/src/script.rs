@@ -238,6 +238,15 @@ pub(crate) fn status_of(steps: &[Step]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
+/// The rest that some steps ask for: a `Retry-After` in seconds, in the first bytes that they send.
+pub(crate) fn rest_of(steps: &[Step]) -> Option<Duration> {
+    let Some(Step::Respond(bytes)) = steps.first() else { return None };
+    let head = std::str::from_utf8(&bytes[..memchr::memmem::find(bytes, b"\r\n\r\n")?]).ok()?;
+    let fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    let (_, value) = fields.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

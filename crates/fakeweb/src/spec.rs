@@ -4,7 +4,7 @@
 
 use std::{io, time::Duration};
 
-use crate::{Faults, Script, Web};
+use crate::{Archive, Endless, Faults, Portal, Refusals, RobotsKinds, Script, Web};
 
 /// A web, described. Two webs of one spec are equal byte by byte.
 ///
@@ -20,6 +20,9 @@ pub struct WebSpec {
     pub seed: u64,
     /// How many hosts, from 1. Default 10.
     pub hosts: usize,
+    /// How many addresses the hosts are spread over, in turn: 127.0.0.1, 127.0.0.2, …, all with one port; 1 to
+    /// 254. With more than one, names say where they are ([`Web::resolve_rules`]). Default 1.
+    pub addresses: usize,
     /// How many pages each host has, from 1. Default 100. Redirects on the way of a chain are not counted.
     pub pages_per_host: usize,
     /// Links on a page (`<a href>`), repetitions included. Half of them, and at least one, lead to the page's
@@ -36,6 +39,22 @@ pub struct WebSpec {
     /// Share of hosts with a `/robots.txt` that forbids `/private/`, 0 to 1; the others answer 404 to it.
     /// Default 0.
     pub robots: f64,
+    /// Which share of the hosts has another kind of `/robots.txt`. Default: none.
+    pub robots_kinds: RobotsKinds,
+    /// What [`RobotsKinds::crawl_delay`] asks for. Default 1 s.
+    pub crawl_delay: Duration,
+    /// How often [`RobotsKinds::late`] answers 503 before it has its rules. Default 2.
+    pub robots_outage: u32,
+    /// Who is refused with 429 or 503, and for how long. Default: nobody.
+    pub refusals: Refusals,
+    /// Whether the [traps](crate::Trap) are there, each a host of its own. Default false.
+    pub traps: bool,
+    /// The honest archive at `archive.fakeweb.test`. Default: none.
+    pub archive: Option<Archive>,
+    /// The site without end at `i000.fakeweb.test` and so on. Default: none.
+    pub endless: Option<Endless>,
+    /// The portal of data at `portal.fakeweb.test`. Default: none.
+    pub portal: Option<Portal>,
     /// Time between a request and its answer, for all but scripts. Default 0.
     pub latency: Duration,
     /// What [`Faults::slow`] waits on top. Default 1 s.
@@ -44,7 +63,7 @@ pub struct WebSpec {
     pub big_bytes: usize,
     /// Server threads, from 1. Default 1, which is good for some tens of thousands of requests a second.
     pub threads: usize,
-    /// Whether requests are kept for [`Web::log`]; about 80 bytes each. Default true. They are counted anyway.
+    /// Whether requests are kept for [`Web::log`]; about 170 bytes each. Default true. They are counted anyway.
     pub keep_log: bool,
     /// Whether the log keeps the head of every request as received. Default false; those that a script
     /// answered are always kept.
@@ -58,12 +77,21 @@ impl Default for WebSpec {
         Self {
             seed: 1,
             hosts: 10,
+            addresses: 1,
             pages_per_host: 100,
             links_per_page: 20,
             page_bytes: 8 << 10,
             cross_links: 0.1,
             faults: Faults::default(),
             robots: 0.0,
+            robots_kinds: RobotsKinds::default(),
+            crawl_delay: Duration::from_secs(1),
+            robots_outage: 2,
+            refusals: Refusals::default(),
+            traps: false,
+            archive: None,
+            endless: None,
+            portal: None,
             latency: Duration::ZERO,
             slow_delay: Duration::from_secs(1),
             big_bytes: 8 << 20,
@@ -85,7 +113,7 @@ impl WebSpec {
         self
     }
 
-    /// Binds a port of 127.0.0.1 and serves the web from threads of its own until the [`Web`] is dropped.
+    /// Binds a port of 127.0.0.1, and of the other addresses, and serves the web from threads of its own until the [`Web`] is dropped.
     ///
     /// # Errors
     /// A number that makes no sense (the text says which), or the system's refusal of a socket or thread.

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::{
     behaviour::Behaviour,
-    naming::{host_number, split_url},
+    naming::split_url,
     plan::{Place, Plan},
+    robots::RobotsKind,
 };
 
 /// What is found at one URL.
@@ -32,6 +33,9 @@ pub enum Expect {
     Failure(&'static str),
     /// robots.txt forbids it: a polite crawler finds it linked and never asks. One that does gets a 200.
     Disallowed,
+    /// The host's robots.txt cannot be had, now or later: a polite crawler never asks. One that does finds a host
+    /// like another.
+    Shut,
 }
 
 /// How far a crawl goes.
@@ -51,7 +55,7 @@ impl Plan {
         let mut hosts = HashSet::new();
         let mut queue = VecDeque::new();
         for seed in seeds.iter().map(AsRef::as_ref) {
-            hosts.extend(split_url(seed).and_then(|(authority, _)| host_number(authority)));
+            hosts.extend(split_url(seed).and_then(|(authority, _)| self.host_number(authority)));
             match self.find_url(seed) {
                 Some(place) => queue.push_back(place),
                 // The server knows neither such a host nor such a page.
@@ -82,12 +86,17 @@ impl Plan {
 
     /// What is found at a place.
     fn expect(&self, place: Place) -> Expect {
+        if self.is_shut(place.host()) {
+            return Expect::Shut;
+        }
         if let Some(redirect) = self.redirect(place) {
             return Expect::Redirect { status: redirect.status, location: self.url(redirect.to) };
         }
         let (host, page) = match place {
             Place::Page { host, page } | Place::Hop { host, page, .. } => (host, page),
-            Place::Robots { host } => return Expect::Status(if self.has_robots(host) { 200 } else { 404 }),
+            Place::Robots { host } => return self.expect_robots(host, 0),
+            Place::RobotsHop { of, hop, .. } => return self.expect_robots(of, hop),
+            Place::Sitemap { .. } => return Expect::Status(200),
         };
         match self.behaviour(host, page) {
             Behaviour::NotFound => Expect::Status(404),
@@ -104,12 +113,25 @@ impl Plan {
             _ => Expect::Status(200),
         }
     }
+
+    /// What is found where a robots.txt is, or on the way to it.
+    fn expect_robots(&self, of: u32, hop: u32) -> Expect {
+        match self.robots_kind(of) {
+            RobotsKind::Missing => Expect::Status(404),
+            RobotsKind::Late => Expect::Once(503),
+            _ if hop < self.robots_hops(of) => {
+                let location = self.url(self.robots_stop(of, hop + 1));
+                Expect::Redirect { status: Plan::robots_redirect(hop), location }
+            }
+            _ => Expect::Status(200),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Faults, WebSpec};
+    use crate::{Faults, RobotsKinds, WebSpec};
 
     #[test]
     fn a_scope_of_hosts_ends_at_their_borders() {
@@ -122,6 +144,17 @@ mod tests {
         assert_eq!(truth.len() - hops, 2 * 100);
         assert_eq!(hops, 2 * (2 * 3 + 2 * 2));
         assert!(plan.truth(&seeds, Scope::Any).keys().any(|url| url.contains("//h004.")));
+    }
+
+    #[test]
+    fn a_host_without_robots_txt_is_not_entered() {
+        let robots_kinds = RobotsKinds { unavailable: 0.2, hang: 0.2, ..RobotsKinds::default() };
+        let plan = Plan::new(&WebSpec { hosts: 10, robots_kinds, ..WebSpec::default() }).unwrap();
+        let seeds: Vec<_> = (0..10).map(|host| plan.url(Place::Page { host, page: 0 })).collect();
+        let truth = plan.truth(&seeds, Scope::Host);
+        let shut: Vec<_> = truth.iter().filter(|(_, expect)| **expect == Expect::Shut).collect();
+        assert!(shut.len() >= 4 && shut.len() < 4 * 100, "{}", shut.len());
+        assert!(truth.len() - shut.len() == 6 * 100);
     }
 
     #[test]

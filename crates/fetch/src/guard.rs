@@ -70,6 +70,11 @@ struct Objection {
     what: &'static str,
 }
 
+/// True for an address of the public net.
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    objections(address).iter().all(Option::is_none)
+}
+
 fn objections(address: IpAddr) -> [Option<Objection>; 2] {
     match address {
         IpAddr::V4(v4) => [objection_v4(v4), None],

@@ -49,6 +49,9 @@ pub use proxy::Proxy;
 mod files;
 pub use files::raise_open_files;
 
+mod whereabouts;
+pub use whereabouts::Addresses;
+
 mod shared;
 pub use shared::Shared;
 

@@ -1,74 +1,114 @@
-//! One host's queue and turn.
+//! One host: what waits for it, its pace, its rules, and where it stands in the frontier's lists.
 //!
-//! Owns what waits for a host and when the host may be asked again. Knows no other host.
+//! Knows no other host.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Instant,
-};
+use std::time::Duration;
 
-use dragline_model::{CanonicalUrl, HostKey, Link};
+use dragline_model::HostKey;
+use dragline_politeness::{Pace, Stamp, Told};
 
-/// A URL that waits, with what is known of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Waiting {
-    pub link: Link,
-    pub via: Option<CanonicalUrl>,
-    /// Attempts made so far.
-    pub attempts: u8,
-}
+use crate::{queue::Queue, robots::OriginRobots, rules::HostRules};
 
-/// Where a host stands in the frontier's lists; it is in exactly one of them.
+/// Contacts that bring no answer after which a host that has never answered is left for the next run: as many as a
+/// URL gets attempts.
+const CONTACTS_MAX: u32 = 3;
+
+/// Where a host stands; it is in exactly one list, or in none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In no list: nothing waits, or all it is allowed is out.
+    /// In no list: nothing waits, or something is to come home first.
     Aside,
     /// In the list of hosts whose turn it is.
     Ready,
-    /// In the calendar.
-    Calendar,
+    /// In the calendar, for this moment.
+    Calendar(Stamp),
+    /// In its address's line.
+    Gate,
 }
 
-/// A host: its queue by depth, its visits out, its next turn.
+/// What is known of a host's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// Nobody has asked.
+    Unasked,
+    /// Somebody has.
+    Asked,
+    /// It shares the pace of the address with this number.
+    Known(usize),
+    /// It has none that could be shared, or addresses have no pace.
+    Free,
+}
+
+/// A host that has given no answer for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Silence {
+    since: Stamp,
+    contacts: u32,
+}
+
+/// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub key: HostKey,
+    pub rules: HostRules,
     pub place: Place,
-    pub out: usize,
-    pub next_turn: Option<Instant>,
-    by_depth: BTreeMap<u16, VecDeque<Waiting>>,
-    waiting: usize,
+    pub pace: Pace,
+    pub queue: Queue,
+    /// URLs that wait for another attempt.
+    pub retrying: usize,
+    /// By scheme: http, https (RFC 9309 §2.3 has a file for each).
+    pub robots: [OriginRobots; 2],
+    pub address: Address,
+    /// Its address has let it through, for one visit.
+    pub through_gate: bool,
+    answered: bool,
+    silence: Option<Silence>,
 }
 
 impl Host {
-    pub(crate) fn new(key: HostKey) -> Self {
-        Self { key, place: Place::Aside, out: 0, next_turn: None, by_depth: BTreeMap::new(), waiting: 0 }
-    }
-
-    /// Takes a URL in behind those of its depth.
-    pub(crate) fn push(&mut self, waiting: Waiting) {
-        self.by_depth.entry(waiting.link.depth).or_default().push_back(waiting);
-        self.waiting += 1;
-    }
-
-    /// Takes a URL back in front of those of its depth.
-    pub(crate) fn push_front(&mut self, waiting: Waiting) {
-        self.by_depth.entry(waiting.link.depth).or_default().push_front(waiting);
-        self.waiting += 1;
-    }
-
-    /// The shallowest, oldest URL.
-    pub(crate) fn pop(&mut self) -> Option<Waiting> {
-        let mut shallowest = self.by_depth.first_entry()?;
-        let waiting = shallowest.get_mut().pop_front();
-        if shallowest.get().is_empty() {
-            shallowest.remove();
+    pub(crate) fn new(key: HostKey, rules: HostRules) -> Self {
+        Self {
+            key,
+            rules,
+            place: Place::Aside,
+            pace: Pace::default(),
+            queue: Queue::default(),
+            retrying: 0,
+            robots: Default::default(),
+            address: Address::Unasked,
+            through_gate: false,
+            answered: false,
+            silence: None,
         }
-        self.waiting -= usize::from(waiting.is_some());
-        waiting
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting == 0
+    /// A request told something of the host.
+    pub(crate) fn heard(&mut self, told: Told, now: Stamp) {
+        match told {
+            Told::Answered(_) | Told::Refused(_) => {
+                self.answered = true;
+                self.silence = None;
+            }
+            Told::Unreached => {
+                let silence = self.silence.get_or_insert(Silence { since: now, contacts: 0 });
+                silence.contacts += 1;
+            }
+            Told::Nothing => {}
+        }
+    }
+
+    /// Is it longer away than anybody has the patience to wait for it? Either its next turn is, or it has been
+    /// silent or without rules for so long, or it has never given an answer and had its chances.
+    pub(crate) fn is_beyond(&self, patience: Duration, next: Stamp, now: Stamp) -> bool {
+        let silent = self.silence.is_some_and(|silence| {
+            now.since(silence.since) > patience || (!self.answered && silence.contacts >= CONTACTS_MAX)
+        });
+        let held = self.robots.iter().filter_map(|robots| robots.held_since(now));
+        silent || next.since(now) > patience || held.min().is_some_and(|since| now.since(since) > patience)
+    }
+
+    /// URLs that wait, those for another attempt too.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len() + self.retrying
     }
 }

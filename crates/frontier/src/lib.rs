@@ -25,11 +25,21 @@
 //! ```
 
 mod frontier;
-pub use frontier::{Counts, Frontier, Grant, Limits, Verdict};
+pub use frontier::{Checkpoint, Frontier, Grant, Limits, Score, ScoreFn, Unreadable, Verdict};
 
+mod counts;
+pub use counts::Counts;
+
+mod addresses;
 mod host;
-
+mod parked;
+mod queue;
+mod robots;
 mod slots;
+mod waiting;
+
+mod tails;
+pub use tails::{ChunkId, MemoryTails, Tails};
 
 mod retry;
 pub use retry::{Retry, RetryTable};

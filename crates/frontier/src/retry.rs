@@ -3,15 +3,16 @@
 //! Owns the only retry decision of the project. Never in the fetcher, never immediate for a host that asked
 //! for rest.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dragline_model::{FailureKind, Settled};
+use dragline_politeness::retry_after;
 
 /// Longest rest that a `Retry-After` can ask for: a day. A server that means longer means "not in this crawl".
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Longest wait of the table's own.
-const BACK_OFF_MAX: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const BACK_OFF_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What to do with a URL after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,26 +52,27 @@ impl Default for RetryTable {
 }
 
 impl RetryTable {
-    /// Decides on the outcome of attempt number `attempt` (1 for the first).
-    pub fn decide(&self, settled: &Settled, attempt: u8) -> Retry {
+    /// Decides on the outcome of attempt number `attempt` (1 for the first). `wall` is the time of day, for dates in
+    /// `Retry-After`.
+    pub fn decide(&self, settled: &Settled, attempt: u8, wall: SystemTime) -> Retry {
         let row = Row::of(settled);
-        self.decide_by(&row, settled, attempt, row.attempts)
+        self.decide_by(&row, settled, attempt, row.attempts, wall)
     }
 
     /// The same with so many attempts in all, in place of the table's number, for what the table repeats at all.
-    pub fn decide_within(&self, settled: &Settled, attempt: u8, attempts: u8) -> Retry {
+    pub fn decide_within(&self, settled: &Settled, attempt: u8, attempts: u8, wall: SystemTime) -> Retry {
         let row = Row::of(settled);
-        self.decide_by(&row, settled, attempt, if row.attempts > 1 { attempts } else { 1 })
+        self.decide_by(&row, settled, attempt, if row.attempts > 1 { attempts } else { 1 }, wall)
     }
 
-    fn decide_by(&self, row: &Row, settled: &Settled, attempt: u8, attempts: u8) -> Retry {
+    fn decide_by(&self, row: &Row, settled: &Settled, attempt: u8, attempts: u8, wall: SystemTime) -> Retry {
         if attempt >= attempts {
             return Retry::Final;
         }
         let growth = if row.grows { 3u32.pow(u32::from(attempt.saturating_sub(1)).min(8)) } else { 1 };
         let backed_off = self.base.saturating_mul(row.units).saturating_mul(growth).min(BACK_OFF_MAX);
         let wait = match settled {
-            Settled::Page { retry_after: Some(text), .. } => retry_after(text)
+            Settled::Page { retry_after: Some(text), .. } => retry_after(text, wall)
                 .map_or(backed_off, |asked| asked.min(RETRY_AFTER_MAX).max(self.base.min(BACK_OFF_MAX))),
             _ => backed_off,
         };
@@ -79,7 +81,7 @@ impl RetryTable {
 
     /// True where the table gives no further attempt.
     pub fn is_final(&self, settled: &Settled, attempt: u8) -> bool {
-        self.decide(settled, attempt) == Retry::Final
+        attempt >= Row::of(settled).attempts
     }
 }
 
@@ -116,16 +118,14 @@ impl Row {
     }
 }
 
-/// `Retry-After` in its form of seconds (RFC 9110 §10.2.3); a date falls back to the table's own wait.
-fn retry_after(text: &str) -> Option<Duration> {
-    text.trim().parse().ok().map(Duration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
     use dragline_model::Failure;
 
     use super::*;
+
+    /// Where a minute is left to the date in the table below.
+    const MINUTE_TO_2000: Duration = Duration::from_secs(946_684_739);
 
     fn page(status: u16, retry_after: Option<&str>) -> Settled {
         Settled::Page { status, bytes: 0, retry_after: retry_after.map(str::to_owned) }
@@ -134,17 +134,31 @@ mod tests {
     #[test]
     fn attempts_can_be_named() {
         let table = RetryTable { base: Duration::from_secs(1) };
-        assert_eq!(table.decide_within(&page(500, None), 3, 3), Retry::Final);
+        assert_eq!(
+            table.decide_within(&page(500, None), 3, 3, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+            Retry::Final
+        );
         let ninth = Duration::from_secs(3u64.pow(8));
-        assert_eq!(table.decide_within(&page(500, None), 9, 10), Retry::Again { wait: ninth, rest: false });
-        assert_eq!(table.decide_within(&page(404, None), 1, 10), Retry::Final, "not repeated at all");
+        assert_eq!(
+            table.decide_within(&page(500, None), 9, 10, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+            Retry::Again { wait: ninth, rest: false }
+        );
+        assert_eq!(
+            table.decide_within(&page(404, None), 1, 10, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+            Retry::Final,
+            "not repeated at all"
+        );
     }
 
     #[test]
     fn waits_have_an_end() {
         let table = RetryTable { base: Duration::MAX };
         for settled in [page(503, None), page(503, Some("1")), page(500, None)] {
-            let Retry::Again { wait, .. } = table.decide(&settled, 1) else { panic!("it is repeated") };
+            let Retry::Again { wait, .. } =
+                table.decide(&settled, 1, SystemTime::UNIX_EPOCH + MINUTE_TO_2000)
+            else {
+                panic!("it is repeated")
+            };
             assert_eq!(wait, BACK_OFF_MAX);
         }
     }
@@ -164,7 +178,8 @@ mod tests {
             (page(429, Some("7")), 1, again(7, true)),
             (page(429, Some("0")), 1, again(1, true)),
             (page(429, Some("99999999")), 1, again(86_400, true)),
-            (page(503, Some("Fri, 31 Dec 1999 23:59:59 GMT")), 2, again(15, true)),
+            (page(503, Some("Fri, 31 Dec 1999 23:59:59 GMT")), 2, again(60, true)),
+            (page(503, Some("soon")), 2, again(15, true)),
             (page(429, None), 4, Retry::Final),
             (failed(FailureKind::Connect), 1, again(1, false)),
             (failed(FailureKind::Connect), 3, Retry::Final),
@@ -174,7 +189,11 @@ mod tests {
             (failed(FailureKind::Panicked), 1, again(1, false)),
             (failed(FailureKind::Panicked), 2, Retry::Final),
         ] {
-            assert_eq!(table.decide(&settled, attempt), want, "{settled:?} at {attempt}");
+            assert_eq!(
+                table.decide(&settled, attempt, SystemTime::UNIX_EPOCH + MINUTE_TO_2000),
+                want,
+                "{settled:?} at {attempt}"
+            );
         }
     }
 }

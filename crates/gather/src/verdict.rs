@@ -92,7 +92,12 @@ pub(crate) fn of_failure(rules: &Rules, errand: &Errand, failure: &Failure) -> N
 
 fn again(rules: &Rules, errand: &Errand, settled: &Settled) -> Option<Next> {
     let attempt = u8::try_from(errand.attempts).unwrap_or(u8::MAX);
-    match rules.retry_table.decide_within(settled, attempt, rules.retries.saturating_add(1)) {
+    match rules.retry_table.decide_within(
+        settled,
+        attempt,
+        rules.retries.saturating_add(1),
+        SystemTime::now(),
+    ) {
         Retry::Again { wait, rest } => Some(Next::Again { wait, rest }),
         Retry::Final => None,
     }
@@ -101,7 +106,7 @@ fn again(rules: &Rules, errand: &Errand, settled: &Settled) -> Option<Next> {
 /// The rest that a server asked for in so many words. It holds for the others, also where this call is over.
 fn rest(rules: &Rules, settled: &Settled) -> Option<Duration> {
     let Settled::Page { retry_after: Some(_), .. } = settled else { return None };
-    match rules.retry_table.decide(settled, 1) {
+    match rules.retry_table.decide(settled, 1, SystemTime::now()) {
         Retry::Again { wait, rest: true } => Some(wait),
         _ => None,
     }

@@ -1,7 +1,9 @@
 //! Sixty-four bits that stand for a canonical URL.
 //!
-//! Owns the hash of a URL and the maps keyed by it. A fingerprint is never written to disk: its key is
-//! drawn anew in each process, so that nobody can prepare two URLs that collide.
+//! Owns the hash of a URL, its key, and the maps keyed by it. The key is secret, so that nobody can prepare two
+//! URLs that collide: it is drawn by the first process that works on a store, which keeps it beside the
+//! fingerprints where no one else may read it, and adopted by the next. Fingerprints made with different keys
+//! have nothing to do with one another, so nothing that leaves a process or a store may hold one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,6 +12,9 @@ use std::{
 };
 
 use crate::CanonicalUrl;
+
+/// The key of every fingerprint of this process, from the first of them on.
+static KEY: OnceLock<u64> = OnceLock::new();
 
 /// A keyed 64-bit hash (XXH3) of a canonical URL, the same everywhere within one process.
 ///
@@ -25,9 +30,27 @@ impl Fingerprint {
 
     /// The fingerprint of a URL that is already spelled canonically.
     pub(crate) fn of_text(canonical: &[u8]) -> Self {
-        static KEY: OnceLock<u64> = OnceLock::new();
-        let key = *KEY.get_or_init(|| RandomState::new().hash_one(0x64_72_61_67));
-        Self(xxhash_rust::xxh3::xxh3_64_with_seed(canonical, key))
+        Self(xxhash_rust::xxh3::xxh3_64_with_seed(canonical, Self::key()))
+    }
+
+    /// The key of this process; drawn here where no fingerprint was made before. For a store that keeps
+    /// fingerprints, and for nobody else: who has it can prepare URLs that collide.
+    pub fn key() -> u64 {
+        *KEY.get_or_init(|| RandomState::new().hash_one(0x64_72_61_67))
+    }
+
+    /// Makes every fingerprint of this process with the key of a store, so that those it kept hold again.
+    ///
+    /// False where another key is in use already, for a fingerprint was made or another store's key adopted:
+    /// then what that store kept means nothing here.
+    pub fn adopt_key(key: u64) -> bool {
+        *KEY.get_or_init(|| key) == key
+    }
+
+    /// A fingerprint that was kept, from its [`Fingerprint::bits`]. Only with the key it was made with does it
+    /// stand for its URL.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 
     /// The fingerprint of a text that was taken from a [`CanonicalUrl`], possibly by way of a store. Of any
@@ -67,5 +90,21 @@ impl Hasher for AsIs {
 
     fn write_u64(&mut self, bits: u64) {
         self.0 = bits;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a process there is one key: whichever of the tests comes first, no other is taken after it.
+    #[test]
+    fn a_key_is_adopted_once() {
+        let key = Fingerprint::key();
+        let before = Fingerprint::of_canonical("http://a/");
+        assert!(Fingerprint::adopt_key(key));
+        assert!(!Fingerprint::adopt_key(!key));
+        assert_eq!((Fingerprint::key(), Fingerprint::of_canonical("http://a/")), (key, before));
+        assert_eq!(Fingerprint::from_bits(before.bits()), before);
     }
 }

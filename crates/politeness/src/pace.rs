@@ -181,6 +181,11 @@ impl Pace {
         self.chance = if chance.is_finite() { chance.clamp(0.0, 1.0) } else { 0.0 };
     }
 
+    /// A request may have reached the server as late as this; without effect where a later one is known of.
+    pub fn assume_started(&mut self, at: Stamp) {
+        self.last_start = self.last_start.max(Some(at));
+    }
+
     /// A request that was begun at `started` is over.
     pub fn ended(&mut self, rules: &PaceRules, started: Stamp, now: Stamp, told: Told) {
         self.out = self.out.saturating_sub(1);

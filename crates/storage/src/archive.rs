@@ -100,7 +100,7 @@ impl Archive {
         disk: Arc<dyn Disk>,
         end: Position,
     ) -> Self {
-        let unsynced = Arc::new(Unsynced { disk: disk.clone(), dir: dir.clone(), state: Mutex::default() });
+        let unsynced = Arc::new(Unsynced::new(disk.clone(), dir.clone()));
         let (file, gathered) = (None, Vec::new());
         Self { dir, segment_bytes, mark, disk, file, accepted: end, cursor: end, gathered, unsynced }
     }
@@ -212,7 +212,7 @@ impl Archive {
     }
 }
 
-/// The segments that were written to since they were last synced.
+/// The files of a directory that were written to since they were last synced.
 pub(crate) struct Unsynced {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -227,7 +227,12 @@ struct UnsyncedFiles {
 }
 
 impl Unsynced {
-    fn add(&self, file: &Arc<File>, new_name: bool) {
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
+        Self { disk, dir, state: Mutex::default() }
+    }
+
+    /// A file was written to; `new_name` where it was made just now.
+    pub(crate) fn add(&self, file: &Arc<File>, new_name: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.names |= new_name;
         if !state.files.last().is_some_and(|last| Arc::ptr_eq(last, file)) {

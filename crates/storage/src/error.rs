@@ -39,6 +39,16 @@ pub enum StoreError {
         /// The store.
         dir: PathBuf,
     },
+    /// [`crate::Store::tails`] was called while the tails are with somebody.
+    TailsOut {
+        /// The store.
+        dir: PathBuf,
+    },
+    /// A checkpoint was to be written for tails that somebody else has taken since: see [`crate::Checkpoints`].
+    Superseded {
+        /// The store.
+        dir: PathBuf,
+    },
     /// No space, or no quota, left. Nothing was kept of what was being written: the same call can be made
     /// again once there is room.
     DiskFull {
@@ -99,6 +109,8 @@ pub(crate) const BEHIND: &str =
 pub(crate) const NO_ARCHIVE: &str = "put its segments back; the index alone is left as it is";
 /// The way out where a payload in the archive is damaged.
 pub(crate) const REFETCH: &str = "the payload is lost, the record is not: fetch the URL again";
+/// The way out where a part of a queue is lost.
+pub(crate) const RECALL: &str = "the archive holds everything: what is left to do is found in the records";
 
 impl StoreError {
     /// True where waiting helps: the disk is full now, and may not be later.
@@ -143,6 +155,16 @@ impl fmt::Display for StoreError {
             StoreError::WriterOut { dir } => write!(
                 f,
                 "the store {} has a writer already; only one at a time, drop the first",
+                dir.display()
+            ),
+            StoreError::TailsOut { dir } => write!(
+                f,
+                "the queues' tails of the store {} are in use already; only once at a time, drop the first",
+                dir.display()
+            ),
+            StoreError::Superseded { dir } => write!(
+                f,
+                "the checkpoint of the store {} is another's by now; take the tails, then ask for the checkpoints",
                 dir.display()
             ),
             StoreError::DiskFull { path, source } => write!(

@@ -7,7 +7,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,13 @@ const META: &str = "meta.json";
 const META_NEW: &str = "meta.json.new";
 /// Longest description of a holder that is written, and read.
 const HOLDER_BYTES_MAX: usize = 1024;
+/// How long to wait for a store that somebody holds. A process that was killed holds it until the system has taken
+/// back its memory, which for a large one takes a good part of a second, and more where the disk is busy: whoever
+/// kills a crawl and starts it again at once need not know that. A store that is really in use is refused two
+/// seconds later for it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// How often to look again meanwhile.
+const LOCK_POLL: Duration = Duration::from_millis(5);
 /// Longest `meta.json` that is read.
 const META_BYTES_MAX: u64 = 64 << 10;
 
@@ -111,10 +118,14 @@ impl Home {
     pub(crate) fn index(&self) -> PathBuf {
         self.dir.join("index")
     }
+
+    pub(crate) fn frontier(&self) -> PathBuf {
+        self.dir.join("frontier")
+    }
 }
 
 /// A directory that only its owner may look into: a crawl has cookies and private addresses in it.
-fn make_private(dir: &Path) -> io::Result<()> {
+pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -143,7 +154,15 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
         .truncate(false)
         .open(&path)
         .map_err(StoreError::io("write", &path))?;
-    match file.try_lock() {
+    let until = Instant::now() + LOCK_PATIENCE;
+    let locked = try_while(
+        || file.try_lock(),
+        || {
+            std::thread::park_timeout(LOCK_POLL);
+            Instant::now() < until
+        },
+    );
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = Vec::new();
@@ -157,6 +176,19 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let described = file.set_len(0).and_then(|()| file.write_all(holder().as_bytes()));
     described.map_err(StoreError::io("write", &path))?;
     Ok(file)
+}
+
+/// Tries until it is free, it fails otherwise than by being taken, or `wait` says that it was long enough.
+fn try_while(
+    mut attempt: impl FnMut() -> Result<(), TryLockError>,
+    mut wait: impl FnMut() -> bool,
+) -> Result<(), TryLockError> {
+    loop {
+        match attempt() {
+            Err(TryLockError::WouldBlock) if wait() => {}
+            done => return done,
+        }
+    }
 }
 
 /// Who we are, for whoever finds the store locked.
@@ -245,6 +277,29 @@ mod tests {
         ] {
             assert_eq!(without_password(argument), want);
         }
+    }
+
+    /// The holder goes while it is being waited for, as a killed process does.
+    #[test]
+    fn a_lock_that_is_let_go_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || File::create(dir.path().join(LOCK)).unwrap();
+        let mut theirs = Some(open());
+        theirs.as_ref().unwrap().lock().unwrap();
+        let ours = open();
+        let mut waits = 0;
+        let mut wait = |holder: &mut Option<File>| {
+            waits += 1;
+            if waits == 3 {
+                holder.take();
+            }
+            waits < 5
+        };
+        try_while(|| ours.try_lock(), || wait(&mut theirs)).unwrap();
+        assert_eq!(waits, 3);
+
+        let third = open();
+        assert!(matches!(try_while(|| third.try_lock(), || false), Err(TryLockError::WouldBlock)));
     }
 
     #[test]

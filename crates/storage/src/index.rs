@@ -47,6 +47,11 @@ impl Row {
     pub(crate) fn json(&self) -> &[u8] {
         &self.value[self.json_at..]
     }
+
+    /// The CRC-32 of location and JSON: the same after a replay, another for any other record.
+    pub(crate) fn checksum(&self) -> u32 {
+        libdeflater::crc32(&self.value)
+    }
 }
 
 /// Records on their way into the index, with the keys of their URLs.
@@ -177,6 +182,13 @@ impl Index {
         self.down.store(true, Ordering::Release);
     }
 
+    /// Makes a hole.
+    #[cfg(test)]
+    pub(crate) fn remove(&self, seq: u64) {
+        self.write_held().unwrap();
+        self.db().unwrap().remove(schema::record_key(seq)).unwrap().unwrap();
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.dir
     }
@@ -298,6 +310,11 @@ impl Index {
         let url = glance.url.as_deref().unwrap_or_default();
         let url = dragline_model::CanonicalUrl::parse(url).map_err(|e| wrong(e.to_string()))?;
         Ok(Some(schema::url_prefix(&url)))
+    }
+
+    /// For a record that must be there and is not.
+    pub(crate) fn lacks(&self, seq: u64) -> StoreError {
+        StoreError::corrupt(&self.dir, format!("record {seq} is not there"), REBUILD)
     }
 
     /// One record.

@@ -1,4 +1,5 @@
-//! The thread behind a writer: brings commits to the disk, and writes what was held back into the index.
+//! The thread behind a writer: brings commits to the disk, and writes what was held back into the index and the
+//! known log.
 //!
 //! Owns the thread and its rhythm. The committing thread never waits for a disk to turn; it learns of a
 //! failure at its next commit.
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{StoreError, archive::Unsynced, error::StoreError as Error, store::Shared};
+use crate::{StoreError, archive::Unsynced, frontier::behind::Behind, store::Shared};
 
 /// Syncs on an interval, and when it is rung for, until it is dropped.
 pub(crate) struct Keeper {
@@ -36,6 +37,7 @@ impl Keeper {
     pub(crate) fn start(
         shared: Arc<Shared>,
         unsynced: Arc<Unsynced>,
+        behind: Arc<Behind>,
         every: Duration,
     ) -> Result<Self, StoreError> {
         let bell = Arc::new(Bell::default());
@@ -46,10 +48,10 @@ impl Keeper {
             .spawn(move || {
                 while theirs.wait(every) {
                     // Kept by whoever failed, and told to the writer.
-                    let _ = sync(&shared, &unsynced);
+                    let _ = sync(&shared, &unsynced, &behind, false);
                 }
             })
-            .map_err(Error::io("start a thread for", &path))?;
+            .map_err(StoreError::io("start a thread for", &path))?;
         Ok(Self { bell, thread: Some(thread) })
     }
 
@@ -69,13 +71,21 @@ impl Drop for Keeper {
 }
 
 /// Brings everything committed so far to the disk. The archive goes first: whatever of the index survives a
-/// power cut, the archive then has it too.
-pub(crate) fn sync(shared: &Shared, unsynced: &Unsynced) -> Result<(), StoreError> {
+/// power cut, the archive then has it too. The known log goes last, and with little to write waits for more unless
+/// `all` is wished for.
+pub(crate) fn sync(
+    shared: &Shared,
+    unsynced: &Unsynced,
+    behind: &Behind,
+    all: bool,
+) -> Result<(), StoreError> {
     if shared.index.is_down() {
         return unsynced.sync();
     }
-    shared.index.write_held_after(|| unsynced.sync())?;
-    shared.index.flush()
+    behind.write_after(&shared.index, all, || {
+        shared.index.write_held_after(|| unsynced.sync())?;
+        shared.index.flush()
+    })
 }
 
 impl Bell {

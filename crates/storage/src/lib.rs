@@ -8,6 +8,7 @@
 //! <store>/meta.json      format, tool, created, the archive's mark
 //! <store>/archive/       dragline-00000.warc.gz …: WARC 1.1, one gzip member a record
 //! <store>/index/         sled; made anew from the archive whenever it is missing or damaged
+//! <store>/frontier/      what a frontier remembers: made anew likewise
 //! ```
 //!
 //! A page is kept as a *group* of records: `response` (or `revisit`, where its payload was stored before),
@@ -57,18 +58,27 @@ mod home;
 mod recover;
 mod store;
 
+mod frontier;
+mod known;
+
 mod keeper;
 mod pending;
+mod replay;
 mod writer;
 
 mod query;
 mod stats;
 
 pub use error::StoreError;
+pub use frontier::{
+    checkpoint::{Checkpoint, Checkpoints},
+    tails::{ChunkId, Tails},
+};
 pub use pending::{Pending, Restored};
 pub use query::{Query, Records};
 pub use record::Record;
 pub use recover::Recovery;
+pub use replay::Replayed;
 pub use schema::{FORMAT, Totals};
 pub use seal::{DecodedFacts, Parcel, Sealer};
 pub use stats::{Share, Stats};

@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use dragline_model::{CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, FingerprintSet, Link, Settled};
+use dragline_model::{CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, Link, Settled};
 
 use crate::{
     StoreError,
     error::REBUILD,
     index::{Index, Row},
+    known::UrlSet,
     record::{self, Glance, GlanceLink, Kind},
 };
 
@@ -53,17 +54,23 @@ struct Tried {
     handed_out: bool,
 }
 
-/// Hands out every pending URL; counts failures by kind on the way. Memory: some 20 bytes a settled URL.
+/// Hands out every pending URL; counts failures by kind on the way.
+///
+/// Memory: 10 to 21 bytes for each URL that is settled, 30 to 60 for each that was tried and is not, nothing for
+/// those that never were: 200 MB where ten million are done. Less would take their order on the disk.
 pub(crate) fn collect(
     index: &Index,
     is_final: impl Fn(&Settled, u8) -> bool,
     mut each: impl FnMut(Pending),
 ) -> Result<Restored, StoreError> {
     let mut restored = Restored::default();
-    let mut settled = FingerprintSet::default();
+    let mut settled = UrlSet::with_room(0);
     let mut tried: FingerprintMap<Tried> = FingerprintMap::default();
+    let entries = index.state()?.entries;
+    let mut found = 0;
     for row in index.rows(1)? {
         let row = row?;
+        found += 1;
         if record::kind(row.json()).map_err(|what| wrong(index, &row, what))? == Kind::Seeds {
             continue;
         }
@@ -76,9 +83,14 @@ pub(crate) fn collect(
             tried.remove(&url);
             settled.insert(url);
         } else {
-            settled.remove(&url);
+            settled.remove(url);
             tried.insert(url, Tried { attempts: glance.attempts, handed_out: false });
         }
+    }
+    if found != entries {
+        // sled passes over what it cannot read: this is where a hole shows that nobody had to read when it opened.
+        let what = format!("it has {found} records of {entries}");
+        return Err(StoreError::corrupt(index.path(), what, REBUILD));
     }
 
     for row in index.rows(1)? {
@@ -105,7 +117,7 @@ pub(crate) fn collect(
         }
         for GlanceLink { url, depth, hops, off, purpose } in &glance.links {
             let fingerprint = Fingerprint::of_canonical(url);
-            if settled.contains(&fingerprint) {
+            if settled.contains(fingerprint) {
                 continue;
             }
             let attempts = match tried.get_mut(&fingerprint) {

@@ -10,9 +10,11 @@ use std::{borrow::Cow, io::Write as _, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::warc;
+
 use dragline_model::{
-    CanonicalUrl, Facts, Failure, Fingerprint, Link, Purpose, Settled, Timestamp, Timings, TlsSession,
-    Truncation, VisitId,
+    CanonicalUrl, Facts, Failure, Fingerprint, Link, Purpose, RobotsAnswer, Settled, Timestamp, Timings,
+    TlsSession, Truncation, VisitId,
 };
 
 /// One visit as it is kept: a response of any status, or a failure.
@@ -99,6 +101,9 @@ pub struct Record {
     /// Our own code panicked while it looked for links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extract_error: Option<String>,
+    /// For a visit to a robots.txt, what its host's rules follow from; absent where it is long.
+    #[serde(default, with = "robots", skip_serializing_if = "Option::is_none")]
+    pub robots: Option<Box<RobotsAnswer>>,
     /// The record whose payload this one has too: only that one's is in the archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_of: Option<u64>,
@@ -418,6 +423,65 @@ mod milliseconds {
             reused: s.reused,
             given_up: None,
         }))
+    }
+}
+
+mod robots {
+    //! A [`RobotsAnswer`]: its body as text where it is UTF-8, as it should be, else in hexadecimal digits.
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Spelled<'a> {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<Cow<'a, str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Cow<'a, str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<Cow<'a, str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body_hex: Option<Cow<'a, str>>,
+    }
+
+    pub(super) fn serialize<S: serde::Serializer>(
+        answer: &Option<Box<RobotsAnswer>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        answer
+            .as_deref()
+            .map(|RobotsAnswer { location, cache_control, body }| {
+                let text = std::str::from_utf8(body).ok();
+                Spelled {
+                    location: location.as_deref().map(Cow::from),
+                    cache_control: cache_control.as_deref().map(Cow::from),
+                    body: text.map(Cow::from),
+                    body_hex: text.is_none().then(|| warc::hex(body).into()),
+                }
+            })
+            .serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Box<RobotsAnswer>>, D::Error> {
+        let Some(spelled) = Option::<Spelled<'_>>::deserialize(from)? else { return Ok(None) };
+        let body = match (spelled.body, spelled.body_hex) {
+            (Some(text), _) => text.into_owned().into_bytes(),
+            (None, Some(hex)) => {
+                bytes_of(&hex).ok_or_else(|| serde::de::Error::custom("a body that is no hex"))?
+            }
+            (None, None) => Vec::new(),
+        };
+        Ok(Some(Box::new(RobotsAnswer {
+            location: spelled.location.map(Cow::into_owned),
+            cache_control: spelled.cache_control.map(Cow::into_owned),
+            body: body.into(),
+        })))
+    }
+
+    fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+        let digit = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
+        let (pairs, []) = hex.as_bytes().as_chunks::<2>() else { return None };
+        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
     }
 }
 

@@ -1,6 +1,9 @@
-//! What is on disk inside the index: every key and value, in one place.
+//! What is on disk inside the index and the frontier's directory: every key, value and frame, in one place.
 //!
-//! Owns the spelling of keys and of the small binary parts of values. Never touches sled or a file.
+//! Owns the spelling of keys, of the small binary parts of values, and of the frontier's files. Never touches sled
+//! or a file.
+//!
+//! # `index/`
 //!
 //! One sled tree, three kinds of key, told apart by their first byte:
 //!
@@ -26,6 +29,39 @@
 //!
 //! Payloads are never here. Small ones inline were tried: sled then takes 40 MB/s at most, twice the disk,
 //! and holds anything above 128 KB in memory; the archive has every payload, and a read costs one `pread`.
+//!
+//! # `frontier/`
+//!
+//! Readable by its owner alone, derived like the index, and good to be thrown away at any moment: every file says
+//! which store it belongs to, every part of it has a checksum (CRC-32, which sees every burst of up to 32 bits),
+//! and what was derived from records is tied to the last of them by an [`Anchor`]. All numbers are little-endian.
+//! The headers are spelled in `schema/frontier.rs`.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `known` | a [`FileHeader`] with the fingerprints' key, then frames: a [`FrameHeader`], the fingerprints (8 bytes each), the payloads (8 bytes of digest, 8 of sequence number) |
+//! | `tail-N` | chunks of queues, each behind its length and its checksum (4 bytes each), which covers its place and the store too |
+//! | `checkpoint` | a [`FileHeader`], a [`CheckpointHeader`], what the frontier wrote |
+//!
+//! **`known`** is appended behind the index by the thread that writes that, some thousand fingerprints at a time. A
+//! frame counts if it follows on the one before; what is behind the last that counts is cut off. The records
+//! behind [`Reached`] are read when a writer opens, so a frame that is missing costs time and nothing else.
+//! [`Reached::entries`] finds records that a rebuild lost further back: what only they had must not be known.
+//!
+//! **`tail-N`** is written without a sync and never again once another process has it; a checkpoint syncs what it
+//! refers to. A tail is removed when no chunk in it is live; of the last one the name stays, so that no number is
+//! used twice.
+//!
+//! **`checkpoint`** is written as `checkpoint.new` and renamed. What is between it and the last record is replayed.
+//!
+//! [`Anchor`]: frontier::Anchor
+//! [`FileHeader`]: frontier::FileHeader
+//! [`FrameHeader`]: frontier::FrameHeader
+//! [`CheckpointHeader`]: frontier::CheckpointHeader
+//! [`Reached`]: frontier::Reached
+//! [`Reached::entries`]: frontier::Reached::entries
+
+pub(crate) mod frontier;
 
 use serde::{Deserialize, Serialize};
 

@@ -17,26 +17,22 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use dragline_model::{Fingerprint, FingerprintSet, Link, Receipt, Settled};
+use dragline_model::{FingerprintSet, Link, Receipt, Settled};
 
 use crate::{
     Parcel, Pending, Recovery, Restored, Store, StoreError,
     archive::Archive,
-    error::REBUILD,
+    frontier::{behind::Behind, log::Words},
     gzip::Gzip,
     index::{Backlog, Draft},
     keeper::{self, Keeper},
-    pending,
-    record::Glance,
-    recover,
+    known::{self, Known, Loaded},
+    pending, recover,
     schema::State,
     store::Shared,
-    warc,
 };
-use draft::{Batch, SHARED_PAYLOAD_BYTES_MIN};
+use draft::Batch;
 
-/// Payloads remembered at most, the first ones: 70 MB. Storing a payload once is an economy, not a promise.
-const PAYLOADS_MAX: usize = 3_670_016;
 /// Seeds in one entry: an entry is read as a whole.
 const SEEDS_PER_ENTRY: usize = 1024;
 /// The last visits of a URL among which a parcel's is looked for: no more than a URL's retries are ever in doubt.
@@ -48,9 +44,9 @@ pub struct Writer {
     // In the order in which they must go: the thread, the files, then the leave to have another writer.
     keeper: Keeper,
     archive: Archive,
-    known: FingerprintSet,
-    /// By the first eight bytes of the digest: the record that has the payload.
-    payloads: HashMap<u64, u64>,
+    pub(crate) known: Known,
+    pub(crate) behind: Arc<Behind>,
+    records_read: u64,
     state: State,
     recovery: Recovery,
     /// The last commit failed, and the archive is not yet as it was before it.
@@ -64,6 +60,7 @@ pub struct Writer {
 #[derive(Default)]
 struct Scratch {
     fresh: FingerprintSet,
+    words: Words,
     json: Vec<u8>,
     record: Vec<u8>,
     members: Vec<u8>,
@@ -82,7 +79,7 @@ impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Writer")
             .field("state", &self.state)
-            .field("known", &self.known.len())
+            .field("known", &self.known.urls.len())
             .finish_non_exhaustive()
     }
 }
@@ -101,13 +98,28 @@ impl Writer {
         let mut recovery =
             std::mem::take(&mut *shared.recovery.lock().unwrap_or_else(PoisonError::into_inner));
         recovery.add(later);
-        let (known, payloads) = load(&shared)?;
+        let Loaded { known, behind, records_read } = known::load(&shared)?;
+        let behind = Arc::new(behind);
         let mark = shared.home.mark;
         let archive =
             Archive::open(dir, shared.options.segment_bytes, mark, shared.disk.clone(), state.reached);
-        let keeper = Keeper::start(shared.clone(), archive.unsynced(), shared.options.sync_every)?;
-        let (gzip, scratch) = (Gzip::new(mark), Scratch::default());
-        Ok(Self { keeper, archive, known, payloads, state, recovery, untidy: false, gzip, scratch, leave })
+        *shared.frontier.archive() = Some(archive.unsynced());
+        let every = shared.options.sync_every;
+        let keeper = Keeper::start(shared, archive.unsynced(), behind.clone(), every)?;
+        let (gzip, scratch, untidy) = (Gzip::new(mark), Scratch::default(), false);
+        Ok(Self {
+            keeper,
+            archive,
+            known,
+            behind,
+            records_read,
+            state,
+            recovery,
+            untidy,
+            gzip,
+            scratch,
+            leave,
+        })
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -119,9 +131,20 @@ impl Writer {
         &self.recovery
     }
 
+    /// The sequence number of the last commit; 0 before the first.
+    pub fn last_seq(&self) -> u64 {
+        self.state.last_seq
+    }
+
     /// URLs ever seen.
     pub fn known(&self) -> u64 {
-        self.known.len() as u64
+        self.known.urls.len() as u64
+    }
+
+    /// Records that had to be read for this writer to know them: all of them where the log of what is known was
+    /// of no use, otherwise those of the moments before the last one ended.
+    pub fn records_read(&self) -> u64 {
+        self.records_read
     }
 
     /// Commits the seeds nobody has seen before, and gives them back.
@@ -131,7 +154,7 @@ impl Writer {
         let fresh = &mut self.scratch.fresh;
         let new: Vec<Link> = seeds
             .iter()
-            .filter(|s| !self.known.contains(&s.fingerprint) && fresh.insert(s.fingerprint))
+            .filter(|s| !self.known.urls.contains(s.fingerprint) && fresh.insert(s.fingerprint))
             .cloned()
             .collect();
         if new.is_empty() {
@@ -141,7 +164,7 @@ impl Writer {
         let mut draft = Draft::default();
         let drafted =
             new.chunks(SEEDS_PER_ENTRY).try_for_each(|some| self.draft_seeds(some, &mut state, &mut draft));
-        self.conclude(drafted, draft, state)?;
+        self.conclude(drafted, draft, state, &[])?;
         Ok(new)
     }
 
@@ -163,11 +186,7 @@ impl Writer {
             receipts.push(self.draft_page(parcel, &mut state, &mut draft, &mut batch)?);
             Ok(())
         });
-        self.conclude(drafted, draft, state)?;
-        let room = PAYLOADS_MAX.saturating_sub(self.payloads.len());
-        for (key, seq) in batch.payloads.into_iter().take(room) {
-            self.payloads.entry(key).or_insert(seq);
-        }
+        self.conclude(drafted, draft, state, &batch.payloads)?;
         Ok(receipts)
     }
 
@@ -214,7 +233,7 @@ impl Writer {
     /// Waits until everything committed is on the disk.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.ready()?;
-        keeper::sync(self.shared(), &self.archive.unsynced())
+        keeper::sync(self.shared(), &self.archive.unsynced(), &self.behind, true)
     }
 
     /// Puts right what the last failure left behind; an error means that nothing can be committed yet.
@@ -247,6 +266,7 @@ impl Writer {
         drafted: Result<(), StoreError>,
         draft: Draft,
         state: State,
+        payloads: &[(u64, u64)],
     ) -> Result<(), StoreError> {
         if let Err(error) = drafted.and_then(|()| self.archive.flush()) {
             self.untidy = self.archive.take_back().is_err();
@@ -254,8 +274,9 @@ impl Writer {
         }
         self.archive.accept();
         self.state = State { reached: self.archive.cursor(), ..state };
-        self.known.extend(self.scratch.fresh.drain());
-        match self.leave.0.index.hold(draft, &self.state) {
+        let backlog = self.leave.0.index.hold(draft, &self.state);
+        self.learn(payloads);
+        match backlog {
             Backlog::Short => {}
             Backlog::Long => self.keeper.ring(),
             Backlog::TooLong => {
@@ -264,6 +285,17 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// What is committed is known, and on its way into the log.
+    fn learn(&mut self, payloads: &[(u64, u64)]) {
+        let Scratch { fresh, words, .. } = &mut self.scratch;
+        for url in fresh.drain() {
+            self.known.urls.insert(url);
+            words.urls.push(url.bits());
+        }
+        words.payloads.extend(payloads.iter().filter(|(key, seq)| self.known.note_payload(*key, *seq)));
+        self.behind.add(words, &self.state);
     }
 
     fn receipt_of(&self, parcel: &Parcel) -> Result<Option<Receipt>, StoreError> {
@@ -277,37 +309,6 @@ impl Writer {
         }
         Ok(None)
     }
-}
-
-/// The known URLs, and the payloads that can be used again: everything a writer keeps in memory.
-fn load(shared: &Shared) -> Result<(FingerprintSet, HashMap<u64, u64>), StoreError> {
-    let State { totals, entries, .. } = shared.index.state()?;
-    let mut found = 0;
-    let mut known = FingerprintSet::with_capacity_and_hasher(totals.links as usize, Default::default());
-    let mut payloads = HashMap::new();
-    for row in shared.index.rows(1)? {
-        let row = row?;
-        found += 1;
-        let glance = Glance::parse(row.json()).map_err(|what| {
-            StoreError::corrupt(shared.index.path(), format!("record {}: {what}", row.seq), REBUILD)
-        })?;
-        known.extend(glance.links.iter().map(|l| Fingerprint::of_canonical(&l.url)));
-        known.extend(glance.url.as_deref().map(Fingerprint::of_canonical));
-        let own_payload = glance.payload_of.is_none() && glance.bytes >= SHARED_PAYLOAD_BYTES_MIN;
-        if own_payload
-            && payloads.len() < PAYLOADS_MAX
-            && row.location.response > 0
-            && let Some(key) = glance.digest.as_deref().and_then(warc::digest_key)
-        {
-            payloads.entry(key).or_insert(row.seq);
-        }
-    }
-    if found != entries {
-        // sled passes over what it cannot read: this is where a hole shows.
-        let what = format!("it has {found} records of {entries}");
-        return Err(StoreError::corrupt(shared.index.path(), what, REBUILD));
-    }
-    Ok((known, payloads))
 }
 
 #[cfg(test)]

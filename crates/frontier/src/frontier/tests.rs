@@ -1,9 +1,27 @@
-use dragline_model::Failure;
+use std::{
+    collections::HashMap,
+    ops::{Deref, DerefMut},
+    time::SystemTime,
+};
+
+use dragline_model::{Failure, FailureKind, Receipt, Settled, Timestamp};
+use dragline_politeness::BackOffRules;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Counts, MemoryTails};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Where the time of these tests begins.
+const BEGUN: Duration = Duration::from_secs(1_790_000_000);
+
+fn t0() -> Stamp {
+    Stamp::new(BEGUN)
+}
+
+fn wall(now: Stamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + now.since(Stamp::default())
+}
 
 fn seed(text: &str) -> Link {
     Link::seed(CanonicalUrl::parse(text).unwrap())
@@ -13,9 +31,78 @@ fn ok(status: u16) -> Settled {
     Settled::Page { status, bytes: 1, retry_after: None }
 }
 
+/// Rules for all hosts; hosts that refuse rest for a tenth of a second, those that are silent not at all.
+fn paced(delay: Duration, concurrency: u32) -> RuleBook {
+    let forgive = Duration::from_secs(60);
+    let pace = PaceRules {
+        delay,
+        concurrency,
+        refused: BackOffRules { first: Duration::ZERO, max: Duration::ZERO, forgive },
+        unreached: BackOffRules { first: Duration::ZERO, max: Duration::ZERO, forgive },
+        ..PaceRules::default()
+    };
+    RuleBook::new(Manners { pace, obey_robots: false, ..Manners::default() }, Vec::new())
+}
+
+/// A frontier that remembers its visits, so that a test need not.
+struct Tested {
+    f: Frontier,
+    visits: HashMap<VisitId, Visit>,
+}
+
+impl Deref for Tested {
+    type Target = Frontier;
+
+    fn deref(&self) -> &Frontier {
+        &self.f
+    }
+}
+
+impl DerefMut for Tested {
+    fn deref_mut(&mut self) -> &mut Frontier {
+        &mut self.f
+    }
+}
+
+impl Tested {
+    fn admit(&mut self, link: Link, via: Option<CanonicalUrl>, attempts: u8) {
+        self.f.admit(link, via, attempts, t0());
+    }
+
+    fn grant(&mut self, now: Stamp) -> Vec<Grant> {
+        let grants = self.f.grant(now);
+        self.visits.extend(grants.iter().map(|g| (g.visit.id, g.visit.clone())));
+        grants
+    }
+
+    fn settle(&mut self, id: VisitId, _: &CanonicalUrl, settled: &Settled, now: Stamp) -> Verdict {
+        let receipt = receipt(self.visits[&id].clone(), settled.clone());
+        self.f.settle(&receipt, now, wall(now))
+    }
+
+    fn lost(&mut self, fetcher: usize) -> usize {
+        self.f.lost(fetcher, t0())
+    }
+}
+
+fn receipt(visit: Visit, settled: Settled) -> Receipt {
+    Receipt {
+        visit,
+        fetched_at: Timestamp(0),
+        timings: None,
+        is_repeat: false,
+        sketch: None,
+        robots: None,
+        seq: 1,
+        settled,
+        new_links: Vec::new(),
+    }
+}
+
 /// A frontier with two fetchers of eight slots, and some URLs.
-fn frontier(limits: Limits, urls: &[&str]) -> Frontier {
-    let mut frontier = Frontier::new(limits, 2);
+fn frontier(limits: Limits, urls: &[&str]) -> Tested {
+    let f = Frontier::new(limits, 2, VisitId(0), Box::new(MemoryTails::default()));
+    let mut frontier = Tested { f, visits: HashMap::new() };
     frontier.fetcher_up(0, 8);
     frontier.fetcher_up(1, 8);
     for url in urls {
@@ -30,9 +117,11 @@ fn urls(grants: &[Grant]) -> Vec<&str> {
 
 #[test]
 fn the_delay_runs_from_start_to_start() {
-    let mut f =
-        frontier(Limits { delay: SECOND, ..Limits::default() }, &["http://a/1", "http://a/2", "http://b/1"]);
-    let now = Instant::now();
+    let mut f = frontier(
+        Limits { rules: paced(SECOND, 1), ..Limits::default() },
+        &["http://a/1", "http://a/2", "http://b/1"],
+    );
+    let now = t0();
     let first = f.grant(now);
     let mut hosts: Vec<_> = first.iter().map(|g| g.visit.host.as_str()).collect();
     hosts.sort_unstable();
@@ -47,8 +136,9 @@ fn the_delay_runs_from_start_to_start() {
 
 #[test]
 fn a_slow_answer_holds_the_host_past_its_delay() {
-    let mut f = frontier(Limits { delay: SECOND, ..Limits::default() }, &["http://a/1", "http://a/2"]);
-    let now = Instant::now();
+    let mut f =
+        frontier(Limits { rules: paced(SECOND, 1), ..Limits::default() }, &["http://a/1", "http://a/2"]);
+    let now = t0();
     let first = f.grant(now);
     assert!(f.grant(now + 5 * SECOND).is_empty());
     f.settle(first[0].visit.id, &first[0].visit.url, &ok(200), now + 5 * SECOND);
@@ -59,21 +149,21 @@ fn a_slow_answer_holds_the_host_past_its_delay() {
 fn per_host_visits_spread_over_the_fetchers() {
     let pages: Vec<String> = (0..40).map(|n| format!("http://a/{n}")).collect();
     let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
-    let mut f = frontier(Limits { delay: Duration::ZERO, per_host: 6, ..Limits::default() }, &pages);
-    let grants = f.grant(Instant::now());
+    let mut f = frontier(Limits { rules: paced(Duration::ZERO, 6), ..Limits::default() }, &pages);
+    let grants = f.grant(t0());
     assert_eq!(grants.len(), 6);
     assert_eq!(grants.iter().filter(|g| g.fetcher == 0).count(), 3);
-    let mut f = frontier(Limits { delay: Duration::ZERO, per_host: 99, ..Limits::default() }, &pages);
-    assert_eq!(f.grant(Instant::now()).len(), 16, "slots bound what is out");
+    let mut f = frontier(Limits { rules: paced(Duration::ZERO, 99), ..Limits::default() }, &pages);
+    assert_eq!(f.grant(t0()).len(), 16, "slots bound what is out");
 }
 
 #[test]
 fn one_host_stays_with_one_fetcher() {
     let mut f = frontier(
-        Limits { delay: Duration::ZERO, ..Limits::default() },
+        Limits { rules: paced(Duration::ZERO, 1), ..Limits::default() },
         &["http://a/1", "http://a/2", "http://a/3"],
     );
-    let now = Instant::now();
+    let now = t0();
     let mut fetchers = Vec::new();
     loop {
         let grants = f.grant(now);
@@ -87,13 +177,13 @@ fn one_host_stays_with_one_fetcher() {
 
 #[test]
 fn shallow_pages_come_first() {
-    let mut f = frontier(Limits { delay: Duration::ZERO, ..Limits::default() }, &[]);
+    let mut f = frontier(Limits { rules: paced(Duration::ZERO, 1), ..Limits::default() }, &[]);
     for (depth, url) in
         [(2, "http://a/deep"), (0, "http://a/seed"), (1, "http://a/page"), (1, "http://a/page2")]
     {
         f.admit(Link { depth, ..seed(url) }, None, 0);
     }
-    let now = Instant::now();
+    let now = t0();
     let mut order = Vec::new();
     while let Some(grant) = f.grant(now).pop() {
         order.push(grant.visit.url.path().to_owned());
@@ -104,10 +194,11 @@ fn shallow_pages_come_first() {
 
 #[test]
 fn a_failure_is_tried_again_and_then_given_up() {
-    let limits = Limits { delay: Duration::ZERO, retry: RetryTable { base: SECOND }, ..Limits::default() };
+    let limits =
+        Limits { rules: paced(Duration::ZERO, 1), retry: RetryTable { base: SECOND }, ..Limits::default() };
     let mut f = frontier(limits, &["http://a/1"]);
     let failed = Settled::Failure(Failure::new(FailureKind::Closed, ""));
-    let mut now = Instant::now();
+    let mut now = t0();
     for (attempt, wait) in [(1, Some(SECOND)), (2, Some(3 * SECOND)), (3, None)] {
         let grant = f.grant(now).pop().expect("granted");
         assert_eq!(grant.visit.attempt, attempt);
@@ -117,9 +208,9 @@ fn a_failure_is_tried_again_and_then_given_up() {
             break;
         };
         assert_eq!(verdict, Verdict::Again(wait));
-        assert!(f.grant(now + wait - Duration::from_millis(1)).is_empty());
+        assert!(f.grant(now + (wait - Duration::from_millis(1))).is_empty());
         assert!(!f.is_finished());
-        now += wait;
+        now = now + wait;
     }
     assert!(f.is_finished());
     assert_eq!(f.counts().failures[&FailureKind::Closed], 1);
@@ -128,10 +219,10 @@ fn a_failure_is_tried_again_and_then_given_up() {
 #[test]
 fn a_host_that_asks_for_rest_gets_it() {
     let mut f = frontier(
-        Limits { delay: Duration::ZERO, per_host: 2, ..Limits::default() },
+        Limits { rules: paced(Duration::ZERO, 2), ..Limits::default() },
         &["http://a/1", "http://a/2", "http://a/3"],
     );
-    let now = Instant::now();
+    let now = t0();
     let grants = f.grant(now);
     assert_eq!(grants.len(), 2);
     let busy = Settled::Page { status: 429, bytes: 0, retry_after: Some("30".into()) };
@@ -145,10 +236,10 @@ fn a_host_that_asks_for_rest_gets_it() {
 #[test]
 fn the_page_budget_is_never_passed() {
     let mut f = frontier(
-        Limits { delay: Duration::ZERO, per_host: 8, max_pages: Some(2), ..Limits::default() },
+        Limits { rules: paced(Duration::ZERO, 8), max_pages: Some(2), ..Limits::default() },
         &["http://a/1", "http://a/2", "http://a/3", "http://a/4"],
     );
-    let now = Instant::now();
+    let now = t0();
     let grants = f.grant(now);
     assert_eq!(grants.len(), 2);
     f.settle(grants[0].visit.id, &grants[0].visit.url, &ok(404), now);
@@ -164,11 +255,11 @@ fn the_page_budget_is_never_passed() {
 #[test]
 fn visits_of_a_dead_fetcher_go_back_in_order() {
     let mut f = frontier(
-        Limits { delay: Duration::ZERO, per_host: 3, ..Limits::default() },
+        Limits { rules: paced(Duration::ZERO, 3), ..Limits::default() },
         &["http://a/1", "http://a/2", "http://a/3"],
     );
     f.lost(1);
-    let now = Instant::now();
+    let now = t0();
     let before = f.grant(now);
     assert_eq!(f.lost(0), 3);
     assert!(f.grant(now).is_empty(), "no fetcher is up");
@@ -180,10 +271,11 @@ fn visits_of_a_dead_fetcher_go_back_in_order() {
 
 #[test]
 fn a_late_receipt_that_is_not_final_leaves_the_url_in_its_queue() {
-    let limits = Limits { delay: Duration::ZERO, retry: RetryTable { base: SECOND }, ..Limits::default() };
+    let limits =
+        Limits { rules: paced(Duration::ZERO, 1), retry: RetryTable { base: SECOND }, ..Limits::default() };
     let mut f = frontier(limits, &["http://a/1"]);
     f.lost(1);
-    let now = Instant::now();
+    let now = t0();
     let first = f.grant(now).pop().expect("granted");
     f.lost(0);
     let failed = Settled::Failure(Failure::new(FailureKind::Closed, ""));
@@ -194,8 +286,8 @@ fn a_late_receipt_that_is_not_final_leaves_the_url_in_its_queue() {
 
 #[test]
 fn a_receipt_that_comes_twice_counts_once() {
-    let mut f = frontier(Limits { delay: Duration::ZERO, ..Limits::default() }, &["http://a/1"]);
-    let now = Instant::now();
+    let mut f = frontier(Limits { rules: paced(Duration::ZERO, 1), ..Limits::default() }, &["http://a/1"]);
+    let now = t0();
     let visit = f.grant(now).pop().expect("granted").visit;
     assert_eq!(f.settle(visit.id, &visit.url, &ok(200), now), Verdict::Final);
     assert_eq!(f.settle(visit.id, &visit.url, &ok(200), now), Verdict::Twice);
@@ -204,10 +296,10 @@ fn a_receipt_that_comes_twice_counts_once() {
 
 #[test]
 fn the_budget_holds_when_receipts_come_late() {
-    let limits = Limits { delay: Duration::ZERO, per_host: 4, max_pages: Some(3), ..Limits::default() };
+    let limits = Limits { rules: paced(Duration::ZERO, 4), max_pages: Some(3), ..Limits::default() };
     let mut f = frontier(limits, &["http://a/1", "http://a/2", "http://a/3", "http://a/4"]);
     f.lost(1);
-    let now = Instant::now();
+    let now = t0();
     let lost = f.grant(now);
     assert_eq!(lost.len(), 3);
     f.lost(0);
@@ -226,9 +318,9 @@ fn the_budget_holds_when_receipts_come_late() {
 
 #[test]
 fn a_resumed_crawl_waits_a_delay_before_it_asks_anybody() {
-    let mut f = frontier(Limits { delay: SECOND, ..Limits::default() }, &[]);
-    let now = Instant::now();
-    f.resume(Counts { pages: 5, responses: 5, ..Counts::default() }, now);
+    let mut f = frontier(Limits { rules: paced(SECOND, 1), ..Limits::default() }, &[]);
+    let now = t0();
+    f.f.resume(Counts { pages: 5, responses: 5, ..Counts::default() }, now);
     f.admit(seed("http://a/1"), None, 0);
     assert!(f.grant(now).is_empty());
     assert_eq!(f.next_wake(), Some(now + SECOND));
@@ -240,9 +332,9 @@ proptest! {
     /// gets more than it may, slots hold.
     #[test]
     fn nothing_is_lost(events in prop::collection::vec((0u8..12, any::<u16>()), 1..400), per_host in 1usize..4, delay_ms in 0u64..3) {
-        let limits = Limits { delay: Duration::from_millis(delay_ms), per_host, retry: RetryTable { base: Duration::from_millis(1) }, ..Limits::default() };
+        let limits = Limits { rules: paced(Duration::from_millis(delay_ms), per_host as u32), retry: RetryTable { base: Duration::from_millis(1) }, ..Limits::default() };
         let mut f = frontier(limits, &[]);
-        let mut now = Instant::now();
+        let mut now = t0();
         let mut admitted = std::collections::BTreeSet::new();
         let mut finished = std::collections::BTreeSet::new();
         let mut out: Vec<Grant> = Vec::new();
@@ -296,7 +388,7 @@ proptest! {
                     let grant = &settled_once[usize::from(pick) % settled_once.len()];
                     prop_assert_eq!(f.settle(grant.visit.id, &grant.visit.url, &settled, now), Verdict::Twice);
                 }
-                _ => now += Duration::from_millis(u64::from(pick % 8)),
+                _ => now = now + Duration::from_millis(u64::from(pick % 8)),
             }
             out.extend(f.grant(now));
             for (fetcher, up) in up.iter().enumerate() {

@@ -12,6 +12,7 @@ use crate::{
     Parcel, Record, Store, StoreError,
     gzip::Effort,
     index::Draft,
+    known::SHARED_PAYLOAD_BYTES_MIN,
     record, recover,
     schema::{Location, State},
     warc::{
@@ -20,8 +21,6 @@ use crate::{
     },
 };
 
-/// Payloads below this are stored again: a revisit record would be no smaller.
-pub(super) const SHARED_PAYLOAD_BYTES_MIN: u64 = 64;
 /// Metadata records below this are stored as they are: compressing one of the usual size would cost the
 /// committing thread 8 µs, a third of the page's whole commit, and save 400 bytes of 4,900.
 const COMPRESSED_METADATA_BYTES_MIN: usize = 4096;
@@ -60,18 +59,18 @@ impl Writer {
     ) -> Result<Receipt, StoreError> {
         let seq = state.last_seq + 1;
         let original = self.original_of(parcel, seq, batch)?;
-        let Scratch { fresh, json, record, members } = &mut self.scratch;
+        let Scratch { fresh, json, record, members, .. } = &mut self.scratch;
         [&mut *json, record, members].into_iter().for_each(Vec::clear);
 
         let own = Fingerprint::of(parcel.url());
-        if !self.known.contains(&own) {
+        if !self.known.urls.contains(own) {
             fresh.insert(own);
         }
-        let known = &self.known;
+        let known = &self.known.urls;
         let new: Vec<&Link> = parcel
             .links
             .iter()
-            .filter(|l| !known.contains(&l.fingerprint) && fresh.insert(l.fingerprint))
+            .filter(|l| !known.contains(l.fingerprint) && fresh.insert(l.fingerprint))
             .collect();
         record::compose(json, seq, &parcel.middle, original.as_ref().map(|o| o.seq), &new);
 
@@ -136,7 +135,7 @@ impl Writer {
             let (id, url, date) = (earlier.id, earlier.url().clone(), earlier.fetched_at);
             return Ok(same.then_some(Owner { seq: *seq, id, url, date }));
         }
-        if let Some(&seq) = self.payloads.get(&key) {
+        if let Some(seq) = self.known.payload(key) {
             let store = Store { shared: self.shared().clone() };
             // Eight bytes of a digest are a hint; all of them decide.
             let same = |r: &Record| r.digest == parcel.record.digest && r.payload_of.is_none();

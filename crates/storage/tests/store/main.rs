@@ -8,6 +8,7 @@ mod world;
 mod commit;
 mod crash;
 mod fixture;
+mod frontier;
 mod query;
 mod refuse;
 mod warc;

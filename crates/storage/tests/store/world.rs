@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use dragline_model::{
-    CanonicalUrl, Failure, FailureKind, Harvest, Link, Outcome, Page, ResponseHead, Settled, Timestamp,
-    Timings, Truncation, Visit, VisitId,
+    CanonicalUrl, Failure, FailureKind, Harvest, Link, Outcome, Page, Purpose, ResponseHead, RobotsAnswer,
+    Settled, Timestamp, Timings, Truncation, Validators, Visit, VisitId,
 };
 use dragline_storage::{DecodedFacts, Options, Parcel, Pending, Record, Store, Writer};
 
@@ -100,6 +100,17 @@ impl Visited {
 
     pub(crate) fn truncated(mut self, by: Truncation) -> Self {
         self.page().truncated = Some(by);
+        self
+    }
+
+    pub(crate) fn asked(mut self, purpose: Purpose, copy: Option<Validators>) -> Self {
+        self.harvest.visit.purpose = purpose;
+        self.harvest.visit.copy = copy.map(Box::new);
+        self
+    }
+
+    pub(crate) fn robots(mut self, answer: RobotsAnswer) -> Self {
+        self.harvest.robots = Some(Box::new(answer));
         self
     }
 

@@ -1,0 +1,128 @@
+//! The frontier's files: queue tails and checkpoints, as the store keeps them.
+//!
+//! Owns the translation between the two, and the rhythm of checkpoints. Neither knows the other.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use dragline_frontier::{ChunkId, MemoryTails, Tails};
+use dragline_storage::{Checkpoints, Store, StoreError};
+
+use crate::{Line, messages::Checkpointed};
+
+/// Between the end of one checkpoint and the next, at least: replaying so much of a crawl takes a moment.
+const EVERY_MIN: Duration = Duration::from_secs(5);
+/// And so many times what the last one took the coordinator: a large frontier is kept less often.
+const TIMES_WHAT_IT_TOOK: u32 = 50;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct FrontierFiles {
+    tails: SharedTails,
+    checkpoints: Checkpoints,
+    next: Instant,
+    under_way: bool,
+}
+
+impl FrontierFiles {
+    /// The files of a store. Without them queues are kept in memory, and the next run reads its records.
+    pub(crate) fn open(store: &Store) -> Self {
+        let tails = store.tails().inspect_err(|error| {
+            tracing::warn!(%error, "long queues are kept in memory");
+        });
+        Self {
+            tails: SharedTails(Arc::new(Mutex::new(
+                tails.map_or_else(|_| Place::Memory(MemoryTails::default()), Place::Store),
+            ))),
+            checkpoints: store.checkpoints(),
+            next: Instant::now() + EVERY_MIN,
+            under_way: false,
+        }
+    }
+
+    /// For the frontier.
+    pub(crate) fn tails(&self) -> Box<dyn Tails> {
+        Box::new(self.tails.clone())
+    }
+
+    /// It is time for a checkpoint.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        !self.under_way && now >= self.next && self.is_lasting()
+    }
+
+    /// A checkpoint is being written.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// What is put away outlives the process.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(*self.tails.lock(), Place::Store(_))
+    }
+
+    /// Writes a checkpoint that took `took` to make, on another thread; the answer comes over the line.
+    pub(crate) fn write(
+        &mut self,
+        seq: u64,
+        clean: bool,
+        checkpoint: dragline_frontier::Checkpoint,
+        took: Duration,
+        answer: Line<Checkpointed>,
+    ) {
+        self.under_way = true;
+        self.next = Instant::now() + EVERY_MIN.max(took * TIMES_WHAT_IT_TOOK);
+        let checkpoints = self.checkpoints.clone();
+        actix_rt::task::spawn_blocking(move || {
+            let written = checkpoints.write(seq, clean, &checkpoint.bytes);
+            answer.send(Checkpointed { chunks: checkpoint.chunks, written });
+        });
+    }
+
+    /// The checkpoint that needs these is on the disk, or there is none; `live` are needed by the frontier as it is.
+    pub(crate) fn written(&mut self, chunks: Option<Vec<ChunkId>>, live: Vec<ChunkId>) {
+        self.under_way = false;
+        if let (Some(chunks), Place::Store(tails)) = (chunks, &mut *self.tails.lock()) {
+            let all = chunks.into_iter().chain(live).map(|id| dragline_storage::ChunkId::from_bits(id.0));
+            tails.retain(all);
+        }
+    }
+}
+
+/// The tails, for the frontier that fills them and for its files that clear them.
+#[derive(Debug, Clone)]
+struct SharedTails(Arc<Mutex<Place>>);
+
+#[derive(Debug)]
+enum Place {
+    Store(dragline_storage::Tails),
+    Memory(MemoryTails),
+}
+
+impl SharedTails {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tails for SharedTails {
+    fn put(&mut self, chunk: &[u8]) -> io::Result<ChunkId> {
+        match &mut *self.lock() {
+            Place::Store(tails) => tails.put(chunk).map(|id| ChunkId(id.bits())).map_err(into_io),
+            Place::Memory(tails) => tails.put(chunk),
+        }
+    }
+
+    fn get(&mut self, id: ChunkId) -> io::Result<Vec<u8>> {
+        match &mut *self.lock() {
+            Place::Store(tails) => tails.take(dragline_storage::ChunkId::from_bits(id.0)).map_err(into_io),
+            Place::Memory(tails) => tails.get(id),
+        }
+    }
+}
+
+fn into_io(error: StoreError) -> io::Error {
+    io::Error::other(error)
+}

@@ -1,0 +1,221 @@
+//! The frontier in a checkpoint, and out of one.
+//!
+//! Owns what outlives a process: the queues (what of them is in memory), the pace of hosts and addresses, the standing
+//! of their robots.txt, what is parked. Visits that are out are kept as URLs that wait. Writes no file.
+
+use std::{fmt, io, net::IpAddr};
+
+use dragline_model::{CanonicalUrl, HostKey};
+use dragline_politeness::{Pace, Stamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Errand, Frontier, Later};
+use crate::{
+    addresses::Addresses,
+    host::{Address, Place},
+    parked::{KeptParked, Parked},
+    queue::{KeptQueue, Queue, Rank, garbled},
+    robots::{KeptRobots, OriginRobots},
+    tails::ChunkId,
+    waiting::{Pack, Waiting, unpack},
+};
+
+/// What this file writes; another number is another layout.
+const VERSION: u32 = 1;
+
+/// A frontier as bytes, and the chunks that it needs.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// For [`Frontier::restore`].
+    pub bytes: Vec<u8>,
+    /// They must be there as long as the bytes are.
+    pub chunks: Vec<ChunkId>,
+}
+
+/// A checkpoint cannot be read; what is in it can be had from the records.
+#[derive(Debug)]
+pub struct Unreadable(String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    version: u32,
+    hosts: Vec<KeptHost>,
+    addresses: Vec<(IpAddr, Pace)>,
+    parked: KeptParked,
+    /// Packed, in the order of the other lists.
+    later: Vec<u8>,
+    later_at: Vec<(Stamp, u64, Rank)>,
+    out: Vec<u8>,
+    out_ranks: Vec<Rank>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptHost {
+    /// Its authority.
+    key: String,
+    pace: Pace,
+    queue: KeptQueue,
+    robots: [Option<KeptRobots>; 2],
+}
+
+impl Frontier {
+    /// The state as it is.
+    pub fn checkpoint(&self) -> Result<Checkpoint, Unreadable> {
+        let mut out = Vec::new();
+        for (id, it) in &self.out {
+            if let Errand::Url { rank, waiting } = &it.errand {
+                out.push((id, *rank, waiting));
+            }
+        }
+        out.sort_unstable_by_key(|(id, _, _)| **id);
+        let later: Vec<&Later> = self.retries.iter().map(|it| &it.0).collect();
+        let kept = Kept {
+            version: VERSION,
+            hosts: self
+                .hosts
+                .iter()
+                .map(|host| KeptHost {
+                    key: host.key.as_str().to_owned(),
+                    pace: host.pace,
+                    queue: host.queue.keep(),
+                    robots: host.robots.each_ref().map(OriginRobots::keep),
+                })
+                .collect(),
+            addresses: self.addresses.keep(),
+            parked: self.parked.keep(),
+            later: Pack::of(later.iter().map(|it| &it.waiting)).take().0,
+            later_at: later.iter().map(|it| (it.at, it.order, it.rank)).collect(),
+            out: Pack::of(out.iter().map(|(_, _, waiting)| *waiting)).take().0,
+            out_ranks: out.iter().map(|(_, rank, _)| *rank).collect(),
+        };
+        let bytes = postcard::to_allocvec(&kept).map_err(|error| Unreadable(error.to_string()))?;
+        Ok(Checkpoint { bytes, chunks: self.chunks() })
+    }
+
+    /// The chunks that are needed still.
+    pub fn chunks(&self) -> Vec<ChunkId> {
+        let of_hosts = self.hosts.iter().flat_map(|host| {
+            let robots = host.robots.iter().filter_map(OriginRobots::chunk);
+            host.queue.chunks().chain(robots)
+        });
+        of_hosts.chain(self.parked.chunks()).collect()
+    }
+
+    /// Takes a checkpoint's state in; to be called on an empty frontier. After an end in order (`clean`) hosts are
+    /// asked when they would have been; otherwise no sooner than a delay from now, for they may have been asked just
+    /// before the end.
+    ///
+    /// In a new run, whose settings may be others, everything that waits or is parked is judged again.
+    pub fn restore(
+        &mut self,
+        bytes: &[u8],
+        clean: bool,
+        is_new_run: bool,
+        now: Stamp,
+    ) -> Result<(), Unreadable> {
+        let kept: Kept = postcard::from_bytes(bytes).map_err(|error| Unreadable(error.to_string()))?;
+        if kept.version != VERSION {
+            return Err(Unreadable(format!("it is of version {}", kept.version)));
+        }
+        if !clean {
+            self.asked_perhaps = Some(now);
+        }
+        self.addresses = Addresses::restore(kept.addresses);
+        for pace in self.addresses.each_pace() {
+            wake_pace(pace, clean, now);
+        }
+        for it in kept.hosts {
+            self.restore_host(it, clean, now)?;
+        }
+        let mut later = kept.later_at.into_iter();
+        let mut read = Vec::new();
+        unpack(&kept.later, |waiting| read.push(waiting)).map_err(|_| garbled())?;
+        for waiting in read {
+            let Some((at, order, rank)) = later.next() else { return Err(garbled().into()) };
+            let host = self.host_of(&waiting.link.url);
+            self.retry(host, rank, waiting, order, at.min(now + crate::retry::BACK_OFF_MAX));
+        }
+        let mut out: Vec<Waiting> = Vec::new();
+        unpack(&kept.out, |waiting| out.push(waiting)).map_err(|_| garbled())?;
+        if out.len() != kept.out_ranks.len() {
+            return Err(garbled().into());
+        }
+        // The first one granted is to stand in front again.
+        for (waiting, rank) in out.into_iter().zip(kept.out_ranks).rev() {
+            let host = self.host_of(&waiting.link.url);
+            self.hosts[host].queue.push_front(rank, waiting);
+            self.counts.queued += 1;
+        }
+        self.parked = Parked::restore(kept.parked)?;
+        if is_new_run {
+            self.judges_waiting = true;
+            self.judge_again(now)?;
+        }
+        Ok(())
+    }
+
+    fn restore_host(&mut self, kept: KeptHost, clean: bool, now: Stamp) -> Result<(), Unreadable> {
+        // A host key is the authority of its URLs, whatever their scheme.
+        let url =
+            CanonicalUrl::parse(&format!("http://{}/", kept.key)).map_err(|e| Unreadable(e.to_string()))?;
+        let index = self.host_of(&url);
+        let host = &mut self.hosts[index];
+        host.pace = kept.pace;
+        wake_pace(&mut host.pace, clean, now);
+        host.queue = Queue::restore(kept.queue)?;
+        host.robots = kept.robots.map(OriginRobots::restore);
+        self.counts.queued += host.queue.len();
+        Ok(())
+    }
+
+    /// Queues everything that was parked, to be judged by the rules of today.
+    pub fn judge_again(&mut self, now: Stamp) -> io::Result<()> {
+        let mut parked = std::mem::take(&mut self.parked);
+        let mut all = Vec::new();
+        let read = parked.drain(&mut *self.tails, |waiting| all.push(waiting));
+        for waiting in all {
+            self.enqueue(waiting, now);
+        }
+        read
+    }
+
+    /// Whatever list a host stands in, it is put where it belongs now.
+    pub(super) fn place_anew(&mut self, host: usize, now: Stamp) {
+        if matches!(self.hosts[host].place, Place::Calendar(_)) {
+            self.hosts[host].place = Place::Aside;
+        }
+        self.place(host, now);
+    }
+
+    /// The hosts and where they stand, for reports.
+    pub fn hosts(&self) -> impl Iterator<Item = (&HostKey, usize, &Pace, Option<IpAddr>)> {
+        self.hosts.iter().map(|host| {
+            let ip = match host.address {
+                Address::Known(gate) => Some(self.addresses.ip(gate)),
+                _ => None,
+            };
+            (&host.key, host.waiting(), &host.pace, ip)
+        })
+    }
+}
+
+fn wake_pace(pace: &mut Pace, clean: bool, now: Stamp) {
+    pace.resumed(now);
+    if !clean {
+        pace.assume_started(now);
+    }
+}

@@ -1,0 +1,50 @@
+//! From a configuration to how hosts are treated.
+//!
+//! Owns the defaults that follow from one another: what a delay says of an address, a retry's wait of a host that is
+//! silent.
+
+use std::time::Duration;
+
+use dragline_frontier::{Manners, RuleBook};
+use dragline_politeness::{BackOffRules, PaceRules, RobotsRules};
+
+use crate::config::{CrawlConfig, RobotsName};
+
+/// An address gets the pace of so many hosts, where nothing else is said: a server that hosts a hundred sites is
+/// still one server.
+const HOSTS_PER_ADDRESS: u32 = 10;
+/// A host whose robots.txt cannot be had is asked for it again after so many times the wait of a retry, and then
+/// after twice as long, and so on.
+const ROBOTS_RETRY: u32 = 2;
+
+/// How hosts are treated.
+pub(crate) fn rule_book(crawl: &CrawlConfig) -> RuleBook {
+    let usual = PaceRules::default();
+    let pace = PaceRules {
+        delay: crawl.delay.get(),
+        concurrency: u32::try_from(crawl.per_host).unwrap_or(u32::MAX),
+        unreached: BackOffRules { first: crawl.retry_wait.get(), ..usual.unreached },
+        ..usual
+    };
+    let obey_robots = crawl.robots == RobotsName::Obey;
+    RuleBook::new(Manners { pace, obey_robots, ..Manners::default() }, Vec::new())
+}
+
+/// How an address is treated that several hosts share.
+pub(crate) fn address(crawl: &CrawlConfig) -> PaceRules {
+    let per_host = u32::try_from(crawl.per_host).unwrap_or(u32::MAX);
+    PaceRules {
+        delay: crawl.delay.get() / HOSTS_PER_ADDRESS,
+        concurrency: per_host.saturating_mul(HOSTS_PER_ADDRESS),
+        adaptive: None,
+        jitter: 0.0,
+        ..PaceRules::default()
+    }
+}
+
+/// How robots.txt files are come by.
+pub(crate) fn robots(crawl: &CrawlConfig) -> RobotsRules {
+    let usual = RobotsRules::default();
+    let first = crawl.retry_wait.get().saturating_mul(ROBOTS_RETRY).max(Duration::from_millis(1));
+    RobotsRules { retry: BackOffRules { first, ..usual.retry }, ..usual }
+}
