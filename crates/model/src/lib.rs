@@ -9,6 +9,9 @@ pub use url::{CanonicalUrl, HostKey, URL_BYTES_MAX, UrlError};
 mod fingerprint;
 pub use fingerprint::{Fingerprint, FingerprintMap, FingerprintSet};
 
+mod normalise;
+pub use normalise::{Normaliser, ParamNameError, ParamNames};
+
 mod resolve;
 pub use resolve::{Resolved, Resolver};
 
