@@ -57,6 +57,9 @@ mod domain;
 mod rules;
 pub use rules::{HostRules, Manners, Reach, Refresh, Rule, RuleBook};
 
+mod traps;
+pub use traps::{Brought, GuardRules, Parked, Seen, TrapRules, Traps};
+
 mod reason;
 pub use reason::Reason;
 

@@ -9,6 +9,9 @@ pub use url::{CanonicalUrl, HostKey, URL_BYTES_MAX, UrlError};
 mod fingerprint;
 pub use fingerprint::{Fingerprint, FingerprintMap, FingerprintSet};
 
+mod normalise;
+pub use normalise::{Normaliser, ParamNameError, ParamNames};
+
 mod resolve;
 pub use resolve::{Resolved, Resolver};
 
@@ -23,6 +26,9 @@ pub use page::{Page, TlsSession, TlsVersion, Truncation};
 
 mod timings;
 pub use timings::{GivenUp, Stale, Timings};
+
+mod sketch;
+pub use sketch::Sketch;
 
 mod spent;
 pub use spent::{Ledger, Phase, Spent};

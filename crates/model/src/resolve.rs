@@ -3,7 +3,9 @@
 //! Owns the fast road beside [`CanonicalUrl::join`], and is held to it by tests: what it yields is what
 //! `join` yields, or nothing where `join` refuses. Never decodes: a reference is text, out of its attribute.
 
-use crate::{CanonicalUrl, Fingerprint, URL_BYTES_MAX};
+use std::sync::Arc;
+
+use crate::{CanonicalUrl, Fingerprint, Normaliser, URL_BYTES_MAX};
 
 /// Resolves the references of one document against its base URL.
 ///
@@ -31,6 +33,8 @@ pub struct Resolver {
     parsed: Option<::url::Url>,
     /// The URL that is being put together.
     text: String,
+    /// What is done to each, where anything is.
+    normaliser: Option<Arc<Normaliser>>,
 }
 
 /// A reference resolved: the fingerprint is known, the URL is only made when it is asked for.
@@ -57,7 +61,14 @@ impl Resolver {
         let path = base.path();
         let path_end = path_start + path.len();
         let directory_end = path_start + path.rfind('/').map_or(path.len(), |slash| slash + 1);
-        Self { base, path_start, directory_end, path_end, parsed: None, text: String::new() }
+        let (parsed, text, normaliser) = (None, String::new(), None);
+        Self { base, path_start, directory_end, path_end, parsed, text, normaliser }
+    }
+
+    /// What it yields is as these options have it.
+    pub fn normalised(mut self, normaliser: &Arc<Normaliser>) -> Self {
+        self.normaliser = (!normaliser.is_idle()).then(|| normaliser.clone());
+        self
     }
 
     /// The base URL.
@@ -77,6 +88,9 @@ impl Resolver {
                 self.text.clear();
                 self.text.push_str(url.as_str());
             }
+        }
+        if let Some(text) = self.normaliser.as_ref().and_then(|normaliser| normaliser.rewritten(&self.text)) {
+            self.text = text;
         }
         Some(Resolved { text: &self.text, fingerprint: Fingerprint::of_text(self.text.as_bytes()) })
     }

@@ -1,8 +1,9 @@
 //! Canonical URLs and the host a politeness promise is made to.
 //!
 //! Owns the one normalisation of the project. [`CanonicalUrl`] has no other constructor than the ones that
-//! normalise ([`CanonicalUrl::parse`], [`CanonicalUrl::join`] and [`crate::Resolver`], which is tested to be
-//! equal to `join`), so two equal resources under one spelling are one value everywhere.
+//! normalise ([`CanonicalUrl::parse`], [`CanonicalUrl::join`], [`crate::Resolver`], which is tested to be
+//! equal to `join`, and [`crate::Normaliser`], which only leaves out), so two equal resources under one spelling are
+//! one value everywhere.
 
 use std::{fmt, sync::Arc};
 
@@ -15,7 +16,22 @@ pub const URL_BYTES_MAX: usize = 8192;
 /// An absolute `http` or `https` URL in the serialisation of the WHATWG URL Standard, without fragment and
 /// without user name or password.
 ///
-/// Nothing else is changed: the query keeps its order and its bytes, a trailing slash stays or stays away.
+/// What is always done, none of which changes the resource that is meant:
+///
+/// | | example | |
+/// |---|---|---|
+/// | white space around it and tabs and line ends within are left out, `\` is `/` | `" http:\\\\a/\tb"` → `http://a/b` | URL Standard §4.4 |
+/// | scheme and host in lower case; a host in Unicode as IDNA has it (UTS 46) | `HTTP://BÜCHER.example` → `http://xn--bcher-kva.example/` | §3.3, §4.4 |
+/// | an IPv4 address in four decimal numbers, an IPv6 address in its shortest form | `http://0x7f.1/` → `http://127.0.0.1/` | §3.5, RFC 5952 |
+/// | no port where it is the scheme's | `http://a:80/` → `http://a/` | §4.4 |
+/// | dot segments resolved, also `%2e`; an empty path is `/` | `http://a/b/%2E./c` → `http://a/c` | §4.4 |
+/// | what may not stand there in percent-encoding, in UTF-8 | `http://a/ü ?"` → `http://a/%C3%BC%20?%22` | §1.3 |
+/// | no fragment, no user name and password | `http://me:pw@a/#x` → `http://a/` | ours: neither is sent to a server in the URL |
+///
+/// Nothing else is changed: `%7E` stays `%7E` and `%2f` stays lower case, empty segments stay, the query keeps its
+/// order and its bytes, a trailing slash stays or stays away. What a crawl may want beyond is an option
+/// ([`crate::Normaliser`]). Control characters, spaces and the like in a host make it no URL.
+///
 /// Normalising is idempotent. Cloning is a reference count.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CanonicalUrl(Arc<str>);
