@@ -18,7 +18,7 @@ use std::{
 use dragline_actors::{Addresses, Control, End, Follow, Plan, Snapshot, StopReason, ring};
 use dragline_cookies::Jar;
 use dragline_fetch::{Auth, OriginAuth, SettingsError};
-use dragline_frontier::{Limits, RetryTable, Scope, ScopeKind};
+use dragline_frontier::{Limits, RetryTable, Scope, ScopeKind, TrapRules};
 use dragline_model::{CanonicalUrl, Link, UrlError};
 use dragline_politeness::product_token;
 use dragline_storage::{Options, Store, StoreError};
@@ -232,6 +232,7 @@ impl Crawl {
                 max_pages: crawl.max_pages,
                 retry: RetryTable { base: crawl.retry_wait.get() },
                 patience: crawl.patience.get(),
+                traps: TrapRules::default(),
                 score: None,
             },
             addresses: Some(Addresses::Public),
@@ -243,6 +244,8 @@ impl Crawl {
                 agent,
                 robots: obeys,
                 sitemaps: obeys,
+                sketches: true,
+                normaliser: Arc::default(),
             },
             fetch,
             cookies: crawl.cookies.then(Jar::default),
