@@ -185,6 +185,9 @@ pub(super) struct QueryArgs {
     /// What never got a response, instead of the responses
     #[arg(long)]
     pub failures: bool,
+    /// The robots.txt files too, which are no pages
+    #[arg(long)]
+    pub robots: bool,
     /// Every response of a URL, not only its last one
     #[arg(long)]
     pub all: bool,

@@ -62,6 +62,9 @@ fn select(store: &Store, command: &QueryArgs, status: Option<RangeInclusive<u16>
     if command.failures {
         query = query.failures_only();
     }
+    if command.robots {
+        query = query.with_robots();
+    }
     if let Some(host) = &command.host {
         query = query.host(host);
     }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     Trouble,
     args::{Args, StatsArgs},
-    text::{grouped, printable, size},
+    text::{counted, grouped, printable, size},
 };
 /// Rows of a table.
 const ROWS: usize = 12;
@@ -25,11 +25,12 @@ pub(super) fn run(command: &StatsArgs, args: &Args) -> Result<u8, Trouble> {
     } else {
         writeln!(
             out,
-            "{} responses, {} received, {} decoded; {} failed attempts; the archive takes {}",
+            "{} responses, {} received, {} decoded; {} failed attempts; {} for a robots.txt; the archive takes {}",
             grouped(stats.responses),
             size(stats.bytes),
             size(stats.size),
             grouped(stats.failures),
+            counted(stats.robots, "request"),
             size(stats.archive_bytes)
         )?;
         table(&mut out, "status", rows(&stats.by_status, |share| share.responses))?;

@@ -27,10 +27,10 @@ const META_NEW: &str = "meta.json.new";
 /// Longest description of a holder that is written, and read.
 const HOLDER_BYTES_MAX: usize = 1024;
 /// How long to wait for a store that somebody holds. A process that was killed holds it until the system has taken
-/// back its memory, which for a large one takes a good part of a second, and more where the disk is busy: whoever
-/// kills a crawl and starts it again at once need not know that. A store that is really in use is refused two
-/// seconds later for it.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// back its memory, which for a large one takes a good part of a second: whoever kills a crawl and starts it again
+/// at once need not know that. A store that is really in use is refused that much later, and still within the second
+/// in which a person takes a refusal for one.
+const LOCK_PATIENCE: Duration = Duration::from_millis(700);
 /// How often to look again meanwhile.
 const LOCK_POLL: Duration = Duration::from_millis(5);
 /// Longest `meta.json` that is read.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use dragline_model::{Fingerprint, FingerprintSet};
+use dragline_model::{Fingerprint, FingerprintSet, Purpose};
 
 use crate::{
     StoreError,
@@ -223,7 +223,9 @@ fn read_words(index: &Index, row: &Row, words: &mut Words) -> Result<(), StoreEr
     let glance = Glance::parse(row.json())
         .map_err(|what| StoreError::corrupt(index.path(), format!("record {}: {what}", row.seq), REBUILD))?;
     words.clear();
-    let texts = glance.links.iter().map(|link| &*link.url).chain(glance.url.as_deref());
+    // A URL that was asked for as a robots.txt may be a page all the same, and be waited for as one.
+    let own = glance.url.as_deref().filter(|_| glance.purpose != Purpose::Robots);
+    let texts = glance.links.iter().map(|link| &*link.url).chain(own);
     words.urls.extend(texts.map(|text| Fingerprint::of_canonical(text).bits()));
     let own_payload = glance.payload_of.is_none() && glance.bytes >= SHARED_PAYLOAD_BYTES_MIN;
     if own_payload

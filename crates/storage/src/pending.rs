@@ -4,11 +4,12 @@
 //!
 //! A URL's life in the store: it is **known** from the entry whose `links` name it (or, if it was visited
 //! without being a link, from its first record); every visit adds a record; it is **settled** while its last
-//! record is final, and **pending** otherwise.
+//! record is final, and **pending** otherwise. What was asked for as a robots.txt is not in this: whoever needs its
+//! rules asks for it, and a URL that a robots.txt led to may wait as a page.
 
 use std::collections::BTreeMap;
 
-use dragline_model::{CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, Link, Settled};
+use dragline_model::{CanonicalUrl, FailureKind, Fingerprint, FingerprintMap, Link, Purpose, Settled};
 
 use crate::{
     StoreError,
@@ -75,6 +76,9 @@ pub(crate) fn collect(
             continue;
         }
         let glance = glance(index, &row)?;
+        if glance.purpose == Purpose::Robots {
+            continue;
+        }
         let url = Fingerprint::of_canonical(glance.url.as_deref().unwrap_or_default());
         if let Some(failure) = &glance.error {
             *restored.failures.entry(failure.kind).or_default() += 1;
@@ -98,7 +102,7 @@ pub(crate) fn collect(
         let glance = glance(index, &row)?;
         let parse = |text: &str| CanonicalUrl::parse(text).map_err(|e| wrong(index, &row, e.to_string()));
         let mut page = None;
-        if let Some(text) = glance.url.as_deref() {
+        if let Some(text) = glance.url.as_deref().filter(|_| glance.purpose != Purpose::Robots) {
             let fingerprint = Fingerprint::of_canonical(text);
             if let Some(tried) = tried.get_mut(&fingerprint).filter(|t| !t.handed_out) {
                 tried.handed_out = true;

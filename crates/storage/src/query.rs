@@ -4,14 +4,18 @@
 
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
+use dragline_model::Purpose;
+
 use crate::{
     Record, Store, StoreError,
-    index::{Row, Rows, Visits},
+    error::REBUILD,
+    index::{Index, Row, Rows, Visits},
     record::{self, Glance, Kind},
     schema,
 };
 
-/// Which records, and in which order. By default every response there is, of any status, by sequence.
+/// Which records, and in which order. By default every response there is, of any status, by sequence; but for
+/// those to requests for a robots.txt, which are no pages.
 ///
 /// ```no_run
 /// # use dragline_storage::{Options, Store};
@@ -31,6 +35,7 @@ pub struct Query {
     limit: u64,
     responses: bool,
     failures: bool,
+    robots: bool,
     latest_only: bool,
     by_url: bool,
 }
@@ -46,6 +51,7 @@ impl Query {
             limit: u64::MAX,
             responses: true,
             failures: false,
+            robots: false,
             latest_only: false,
             by_url: false,
         }
@@ -105,7 +111,15 @@ impl Query {
         self
     }
 
-    /// Of each URL only the last record, whatever it is; the other conditions then apply to that one.
+    /// What was asked for as a robots.txt, too.
+    pub fn with_robots(mut self) -> Self {
+        self.robots = true;
+        self
+    }
+
+    /// Of each URL only the last record, whatever it is; the other conditions then apply to that one. Where a
+    /// robots.txt is none of the records, it is not the last one either: of a page that some host's robots.txt
+    /// redirects to, the last visit to the page is.
     pub fn latest_only(mut self, latest_only: bool) -> Self {
         self.latest_only = latest_only;
         self
@@ -137,6 +151,7 @@ impl Query {
         let glance = Glance::parse(row.json())?;
         let outcome = if glance.status.is_some() { self.responses } else { self.failures };
         Ok(outcome
+            && (self.robots || glance.purpose != Purpose::Robots)
             && self.status.as_ref().is_none_or(|range| glance.status.is_some_and(|s| range.contains(&s)))
             && self.mime.as_deref().is_none_or(|wanted| {
                 let mime = glance.mime.as_deref().unwrap_or_default();
@@ -195,20 +210,15 @@ impl Records {
         loop {
             let Some(row) = self.next_row()? else { return Ok(None) };
             let index = &self.query.store.shared.index;
-            let wants = self.query.wants(&row).map_err(|what| {
-                StoreError::corrupt(
-                    index.path(),
-                    format!("record {}: {what}", row.seq),
-                    crate::error::REBUILD,
-                )
-            })?;
+            let wants = self.query.wants(&row).map_err(|what| wrong(index, row.seq, what))?;
             if !wants {
                 continue;
             }
             let Some(record) = self.query.store.parse(&row)? else { continue };
             if self.query.latest_only && !self.query.by_url {
-                let last = index.visits(&schema::url_prefix(&record.url))?.next_back().transpose()?;
-                if last.is_some_and(|(_, seq)| seq > record.seq) {
+                let visits = index.visits(&schema::url_prefix(&record.url))?.rev();
+                let later = visits.map(|visit| visit.map(|(_, seq)| seq));
+                if last_of(&self.query, later, record.seq)?.is_some() {
                     continue;
                 }
             }
@@ -217,7 +227,6 @@ impl Records {
     }
 
     fn next_row(&mut self) -> Result<Option<Row>, StoreError> {
-        let index = &self.query.store.shared.index;
         match &mut self.source {
             Source::Sequence(rows) => rows.next().transpose(),
             Source::Urls { visits, ahead } => loop {
@@ -226,17 +235,45 @@ impl Records {
                     None => visits.next().transpose()?,
                 };
                 let Some((url, seq)) = next else { return Ok(None) };
+                let mut seqs = vec![seq];
                 if self.query.latest_only {
                     *ahead = visits.next().transpose()?;
-                    if ahead.as_ref().is_some_and(|(later, _)| *later == url) {
-                        continue;
+                    while let Some((_, seq)) = ahead.take_if(|(later, _)| *later == url) {
+                        seqs.push(seq);
+                        *ahead = visits.next().transpose()?;
                     }
                 }
                 // A key may outlive its record by a moment, when a failed commit is undone.
-                if let Some(row) = index.row(seq)? {
+                if let Some(row) = last_of(&self.query, seqs.into_iter().rev().map(Ok), 0)? {
                     return Ok(Some(row));
                 }
             },
         }
     }
+}
+
+/// The first of a URL's records, given from the last one on, that can be the last at all; none if that is not behind
+/// `after`.
+fn last_of(
+    query: &Query,
+    from_last: impl Iterator<Item = Result<u64, StoreError>>,
+    after: u64,
+) -> Result<Option<Row>, StoreError> {
+    for seq in from_last {
+        let seq = seq?;
+        if seq <= after {
+            break;
+        }
+        let index = &query.store.shared.index;
+        let Some(row) = index.row(seq)? else { continue };
+        let is_robots = || Glance::parse(row.json()).map(|glance| glance.purpose == Purpose::Robots);
+        if query.robots || !query.latest_only || !is_robots().map_err(|what| wrong(index, seq, what))? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+fn wrong(index: &Index, seq: u64, what: String) -> StoreError {
+    StoreError::corrupt(index.path(), format!("record {seq}: {what}"), REBUILD)
 }

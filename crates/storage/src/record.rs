@@ -129,6 +129,11 @@ impl Record {
         }
     }
 
+    /// The server was asked whether a copy still holds, and said that it does (RFC 9110 §15.4.5).
+    pub fn is_unchanged_by_word(&self) -> bool {
+        self.status == Some(NOT_MODIFIED) && self.copy.is_some()
+    }
+
     /// Everything but what only the writer knows, ready for [`compose`].
     pub(crate) fn middle(&self) -> Result<Vec<u8>, serde_json::Error> {
         debug_assert!(self.seq == 0 && self.links.is_empty() && self.payload_of.is_none());
@@ -139,6 +144,9 @@ impl Record {
         Ok(json)
     }
 }
+
+/// The status that stands for the payload of a copy.
+const NOT_MODIFIED: u16 = 304;
 
 /// What most records need, so that the buffer is not grown while it is filled.
 const MIDDLE_BYTES_TYPICAL: usize = 768;

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use dragline_model::Purpose;
+
 use crate::{
     StoreError,
     archive::{Disk, segment_path, segments},
@@ -134,6 +136,11 @@ fn add(draft: &mut Draft, state: &mut State, group: Group) -> bool {
 /// Counts a visit.
 pub(crate) fn count(state: &mut State, record: &Record, revisit: bool, new_links: usize) {
     let totals = &mut state.totals;
+    totals.links += new_links as u64;
+    if record.purpose == Purpose::Robots {
+        totals.robots += 1;
+        return;
+    }
     match record.status {
         Some(status) => {
             totals.responses += 1;
@@ -142,6 +149,6 @@ pub(crate) fn count(state: &mut State, record: &Record, revisit: bool, new_links
         None => totals.failures += 1,
     }
     totals.revisits += u64::from(revisit);
+    totals.unchanged += u64::from(revisit && record.is_unchanged_by_word());
     totals.bytes += record.bytes;
-    totals.links += new_links as u64;
 }

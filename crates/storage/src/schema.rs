@@ -149,7 +149,8 @@ pub(crate) struct State {
     pub(crate) totals: Totals,
 }
 
-/// Sums over a whole store, kept up to date with every commit.
+/// Sums over a whole store, kept up to date with every commit. A robots.txt is no page: what was asked for as one
+/// is in `robots`, its links in `links`, and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Totals {
@@ -157,10 +158,15 @@ pub struct Totals {
     pub responses: u64,
     /// Of these, the ones with a 2xx status.
     pub pages: u64,
-    /// Of these, the ones whose payload had been stored before.
+    /// Of the responses, the ones whose payload had been stored before.
     pub revisits: u64,
+    /// Of these, the ones that said so themselves: 304 to a visit that had a copy.
+    pub unchanged: u64,
     /// Visits that brought no response.
     pub failures: u64,
+    /// Visits to a robots.txt, whatever they brought. A store that was made before records had a purpose counted
+    /// them among the others.
+    pub robots: u64,
     /// Bytes of all bodies as received.
     pub bytes: u64,
     /// Links that were new when they were committed, seeds included.

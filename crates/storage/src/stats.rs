@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use dragline_model::FailureKind;
+use dragline_model::{FailureKind, Purpose};
 
 use crate::{
     Store, StoreError, archive,
@@ -18,13 +18,15 @@ use crate::{
 /// Types told apart at most: servers invent them. Past it the rest is counted under `other`.
 const MIMES_MAX: usize = 1024;
 
-/// What a store holds.
+/// What a store holds. What was asked for as a robots.txt is in `robots` alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Stats {
     /// Responses of any status.
     pub responses: u64,
     /// Visits that brought none.
     pub failures: u64,
+    /// Visits to a robots.txt, whatever they brought.
+    pub robots: u64,
     /// Bytes of bodies as received.
     pub bytes: u64,
     /// Bytes of bodies with their content coding undone.
@@ -69,6 +71,10 @@ pub(crate) fn collect(store: &Store) -> Result<Stats, StoreError> {
 
 impl Stats {
     fn add(&mut self, glance: &Glance<'_>) {
+        if glance.purpose == Purpose::Robots {
+            self.robots += 1;
+            return;
+        }
         let share = Share {
             responses: u64::from(glance.status.is_some()),
             failures: u64::from(glance.status.is_none()),

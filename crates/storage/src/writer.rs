@@ -216,8 +216,8 @@ impl Writer {
     /// Goes through every URL that is known and not settled, in the order in which they were found.
     ///
     /// `is_final` judges the last outcome of a URL that was tried, given the attempts so far. A URL that was
-    /// visited without having been a link (a robots file) is known from its first visit on, and comes at
-    /// that place.
+    /// visited without having been a link is known from its first visit on, and comes at that place; unless it
+    /// was visited as a robots.txt, which is nothing that waits.
     pub fn pending(
         &self,
         is_final: impl Fn(&Settled, u8) -> bool,

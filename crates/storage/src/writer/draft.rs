@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use dragline_model::{CanonicalUrl, Fingerprint, Link, Receipt, Timestamp};
+use dragline_model::{CanonicalUrl, Fingerprint, Link, Purpose, Receipt, Timestamp};
 
 use super::{Scratch, Writer};
 use crate::{
@@ -63,7 +63,7 @@ impl Writer {
         [&mut *json, record, members].into_iter().for_each(Vec::clear);
 
         let own = Fingerprint::of(parcel.url());
-        if !self.known.urls.contains(own) {
+        if parcel.record.purpose != Purpose::Robots && !self.known.urls.contains(own) {
             fresh.insert(own);
         }
         let known = &self.known.urls;

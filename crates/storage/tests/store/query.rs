@@ -1,6 +1,6 @@
 //! Asking.
 
-use dragline_model::FailureKind;
+use dragline_model::{FailureKind, Purpose};
 use dragline_storage::{Query, Store};
 
 use crate::world::*;
@@ -57,6 +57,54 @@ fn conditions_and_orders() {
         let got = ask(narrow);
         assert_eq!(got.iter().map(|n| *n as i32).collect::<Vec<_>>(), want);
     }
+}
+
+/// A robots.txt is kept like any visit, and is a page only where somebody asked for it as one.
+#[test]
+fn a_robots_file_is_no_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::create_or_open(dir.path(), options()).unwrap();
+    let mut writer = store.writer().unwrap();
+    let robots = |visit, address: &str| page(visit, address, "Disallow:").asked(Purpose::Robots, None);
+    // A robots.txt that redirects to the front page, one that cannot be had, and one that is linked to.
+    let visits = vec![
+        robots(1, "http://a/robots.txt"),
+        page(2, "http://a/", "front").links(&["http://a/robots.txt", "http://b/"]),
+        robots(3, "http://a/"),
+        failure(4, "http://b/robots.txt", FailureKind::Dns).asked(Purpose::Robots, None),
+        page(5, "http://a/robots.txt", "Disallow:"),
+        robots(6, "http://a/robots.txt"),
+    ];
+    let receipts = commit(&store, &mut writer, visits);
+    assert_eq!(receipts[1].new_links.len(), 2, "what was a robots.txt may be found as a page");
+
+    let totals = store.facts().unwrap();
+    assert_eq!((totals.pages, totals.responses, totals.failures, totals.robots), (2, 2, 0, 4));
+    assert_eq!((totals.bytes, totals.links), (14, 2));
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.responses, stats.failures, stats.robots, stats.bytes), (2, 0, 4, 14));
+    assert!(stats.by_failure.is_empty() && !stats.by_host.contains_key("b"));
+
+    let seqs = |query: Query| query.records().unwrap().map(|r| r.unwrap().seq).collect::<Vec<_>>();
+    for by_url in [false, true] {
+        let ask = || if by_url { store.pages().by_url() } else { store.pages() };
+        assert_eq!(seqs(ask()), [2, 5]);
+        assert_eq!(seqs(ask().latest_only(true)), [2, 5], "by url: {by_url}");
+        let all = if by_url { vec![2, 3, 1, 5, 6, 4] } else { vec![1, 2, 3, 4, 5, 6] };
+        assert_eq!(seqs(ask().with_robots().with_failures()), all);
+        let latest = if by_url { [3, 6, 4] } else { [3, 4, 6] };
+        assert_eq!(seqs(ask().with_robots().with_failures().latest_only(true)), latest);
+    }
+    assert_eq!(store.get(&url("http://a/")).unwrap().unwrap().seq, 3, "whatever it was asked for as");
+
+    // Nor does it wait as one.
+    assert_eq!(pending_urls(&writer), [("http://b/".to_owned(), 0)]);
+    drop((writer, store));
+    // The log of what is known says the same as the records do.
+    std::fs::remove_dir_all(dir.path().join("frontier")).unwrap();
+    let store = Store::open(dir.path(), options()).unwrap();
+    let writer = store.writer().unwrap();
+    assert_eq!((writer.known(), store.facts().unwrap()), (3, totals));
 }
 
 #[test]
