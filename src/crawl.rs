@@ -244,7 +244,6 @@ impl Crawl {
                 agent,
                 robots: obeys,
                 sitemaps: obeys,
-                sketches: true,
                 normaliser: Arc::default(),
             },
             fetch,

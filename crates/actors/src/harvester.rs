@@ -50,8 +50,6 @@ pub struct Follow {
     pub robots: bool,
     /// Sitemaps are asked for, feeds are followed.
     pub sitemaps: bool,
-    /// The trap guard learns from what pages say.
-    pub sketches: bool,
     /// How URLs are spelled, beyond what always holds.
     pub normaliser: Arc<Normaliser>,
 }
@@ -220,8 +218,7 @@ impl Harvester {
         }
         facts.canonical = discovery.canonical.filter(|canonical| *canonical != visit.url);
         facts.alternates = discovery.alternates;
-        let sketch =
-            (follow.sketches && visit.purpose == Purpose::Page).then(|| Sketch::of(&visit.url, body));
+        let sketch = visit.sketch.then(|| Sketch::of(&visit.url, body));
         Found { links, seen, facts, error: discovery.error, sketch: sketch.flatten(), ..Found::default() }
     }
 

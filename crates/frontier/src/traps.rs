@@ -47,6 +47,9 @@ use budgets::Budgets;
 use guard::Guard;
 pub use guard::Parked;
 
+/// Pages of which one is sketched, while all is well.
+const SKETCH_EVERY: u64 = 4;
+
 /// How much of one thing a crawl takes. The defaults leave every ordinary site alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrapRules {
@@ -186,6 +189,14 @@ impl Traps {
         let Some(rules) = &self.rules.guard else { return Ok(()) };
         let is_wild = self.budgets.has_many_hosts(url);
         self.guard.recheck(rules, url, is_wild)
+    }
+
+    /// Is a sketch of this page worth its making (a tenth of what a page costs)? As long as the pages of its shape
+    /// bring something every fourth will do, by the visit's number; from the first that does not, each is looked at.
+    pub fn wants_sketch(&self, url: &CanonicalUrl, visit: u64) -> bool {
+        self.rules.guard.is_some()
+            && (visit.is_multiple_of(SKETCH_EVERY)
+                || self.guard.is_in_doubt(url, self.budgets.has_many_hosts(url)))
     }
 
     /// Learns from a page, and says what it brought. `new_links` are those of its links that nobody had seen, a

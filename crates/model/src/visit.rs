@@ -101,6 +101,8 @@ pub struct Visit {
     pub purpose: Purpose,
     /// The copy that the answer is compared with, where there is one.
     pub copy: Option<Box<Validators>>,
+    /// A [`Sketch`](crate::Sketch) of the answer is wanted. Not kept.
+    pub sketch: bool,
 }
 
 impl Visit {
@@ -117,6 +119,7 @@ impl Visit {
             off: 0,
             purpose: Purpose::Page,
             copy: None,
+            sketch: false,
         }
     }
 }

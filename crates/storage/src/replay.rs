@@ -64,6 +64,7 @@ fn receipt(store: &Store, record: Record) -> Result<Receipt, StoreError> {
         off: record.off,
         purpose: record.purpose,
         copy,
+        sketch: false,
     };
     Ok(Receipt {
         visit,

@@ -313,8 +313,10 @@ impl Frontier {
             returned.waits = false;
         }
         let Waiting { link, via, attempts, copy } = waiting.clone();
+        let id = self.number();
         let visit = Visit {
-            id: self.number(),
+            sketch: link.purpose.is_page() && self.traps.wants_sketch(&link.url, id.0),
+            id,
             host: self.hosts[index].key.clone(),
             url: link.url,
             depth: link.depth,

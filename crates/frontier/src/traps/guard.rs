@@ -125,6 +125,13 @@ impl Guard {
         Some(reason(known))
     }
 
+    /// Have pages of a URL's shape, by any width, brought nothing lately? Then each of them has to be looked at.
+    pub(super) fn is_in_doubt(&self, url: &CanonicalUrl, is_wild: bool) -> bool {
+        let shape = self.shape(url, is_wild);
+        let known = |width| shape.key(width).and_then(|key| self.shapes.get(&key));
+        (0..WIDTHS).filter_map(known).any(|known| known.barren > 0)
+    }
+
     /// True if the URL is let through as one of a sample; an error if it is left alone.
     fn consider(
         &mut self,
