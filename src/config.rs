@@ -154,6 +154,9 @@ pub struct CrawlConfig {
     pub max_redirects: u8,
     /// The unit of waiting before a failed URL is asked for again.
     pub retry_wait: Span,
+    /// How long a host is left alone that answers 429 or 503 and does not say for how long; twice as long the next
+    /// time, up to a day.
+    pub back_off: Span,
     /// How long the crawl waits for a host when nothing else is left to do.
     pub patience: Span,
     /// How long a drain may take.
@@ -197,6 +200,7 @@ impl Default for CrawlConfig {
             cookies: true,
             max_redirects: 10,
             retry_wait: Span::from_secs(2),
+            back_off: Span::from_secs(60),
             patience: Span::from_secs(300),
             drain_limit: Span::from_secs(60),
             fetchers: 0,

@@ -21,8 +21,11 @@ const ROBOTS_RETRY: u32 = 2;
 pub(crate) fn rule_book(config: &Config) -> Result<RuleBook, ConfigError> {
     let crawl = &config.crawl;
     let usual = crawl.pace(PaceRules::default());
-    let pace =
-        PaceRules { unreached: BackOffRules { first: crawl.retry_wait.get(), ..usual.unreached }, ..usual };
+    let pace = PaceRules {
+        refused: BackOffRules { first: crawl.back_off.get(), ..usual.refused },
+        unreached: BackOffRules { first: crawl.retry_wait.get(), ..usual.unreached },
+        ..usual
+    };
     let obey_robots = crawl.robots == RobotsName::Obey;
     Ok(RuleBook::new(Manners { pace, obey_robots, ..Manners::default() }, config.rules()?))
 }

@@ -195,7 +195,7 @@ pub(super) struct CrawlLimitArgs {
     /// Take no cookies and send none
     #[arg(long)]
     no_cookies: bool,
-    /// Whether robots.txt is obeyed [default: obey]; not acting yet, see the README's limits
+    /// Whether robots.txt is obeyed [default: obey]
     #[arg(long, value_name = "obey|ignore")]
     robots: Option<String>,
 }
@@ -329,6 +329,22 @@ pub(super) struct LinksArgs {
     /// Its Content-Type, as in 'text/html; charset=koi8-r'
     #[arg(long, value_name = "TYPE")]
     pub content_type: Option<String>,
+    /// Read it as an answer to a request for a sitemap, whatever its type: XML, lines of URLs, or either in gzip
+    #[arg(long)]
+    pub sitemap: bool,
+    /// Take the URLs of a JSON document: json for all of them, json=/results/*/url for those that a pointer leads to
+    /// (RFC 6901, * for any one segment; repeatable)
+    #[arg(long, value_name = "json[=POINTER]")]
+    pub follow: Vec<String>,
+    /// Take the candidates of srcset, too
+    #[arg(long)]
+    pub srcset: bool,
+    /// Leave out links with rel=nofollow, ugc or sponsored
+    #[arg(long)]
+    pub nofollow: bool,
+    /// Behind the links, a line of JSON with what the document is and says of itself
+    #[arg(long)]
+    pub facts: bool,
 }
 
 #[derive(Debug, ClapArgs)]

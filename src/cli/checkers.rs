@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 
+use dragline_extract::{self as extract, FollowJson, Role};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -69,17 +70,105 @@ fn canonical(text: &str, base: Option<&str>) -> Result<CanonicalUrl, UrlError> {
 pub(super) fn links(command: &LinksArgs) -> Result<u8, Trouble> {
     let base = CanonicalUrl::parse(&command.base)
         .map_err(|error| Trouble::Usage(format!("--base {}: {error}", command.base.escape_debug())))?;
+    let options = extract::Options {
+        srcset: command.srcset,
+        nofollow: command.nofollow,
+        json: follow(&command.follow)?,
+        as_sitemap: command.sitemap,
+        ..extract::Options::default()
+    };
     let path = command.file.display().to_string();
     let body = if path == "-" { read_stdin() } else { std::fs::read(&command.file) };
     let body = body.map_err(|error| Trouble::File { path, error })?;
-    let document =
-        dragline_extract::Document { url: &base, content_type: command.content_type.as_deref(), body: &body };
+    let mut found = Vec::new();
+    let mut read = |content_type| {
+        let document = extract::Document { url: &base, content_type, body: &body };
+        let head = extract::Head::default();
+        extract::discover(&document, &head, &options, |_| false, |_, url, role| found.push((url, role)))
+    };
+    let mut discovery = read(command.content_type.as_deref());
+    if discovery.kind == extract::Kind::Other && command.content_type.is_none() && !command.sitemap {
+        // A file of which nothing is known, and somebody who asks for its links.
+        discovery = read(Some("text/html"));
+    }
+    let is_index = discovery.kind == extract::Kind::SitemapIndex;
+    let (links, named): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, role)| leads_on(*role, is_index));
     let mut out = io::BufWriter::new(io::stdout().lock());
-    for link in dragline_extract::all_links(&document, &dragline_extract::Limits::default()) {
+    for (link, _) in links {
         writeln!(out, "{link}")?;
     }
+    if command.facts {
+        writeln!(out, "{}", facts(&discovery, &named))?;
+    }
     out.flush()?;
+    if let Some(error) = discovery.error.filter(|_| !command.facts) {
+        super::screen::say(&format!("links: {error}"));
+    }
     Ok(0)
+}
+
+/// What `--follow` says of JSON.
+fn follow(values: &[String]) -> Result<FollowJson, Trouble> {
+    let mut pointers = Vec::new();
+    let mut everywhere = false;
+    for value in values {
+        match value.split_once('=').unwrap_or((value, "")) {
+            ("json", "") => everywhere = true,
+            ("json", pointer) => pointers.push(pointer),
+            _ => {
+                let value = value.escape_debug();
+                return Err(Trouble::Usage(format!(
+                    "--follow {value}: json is what can be followed, everywhere (json) or at a pointer \
+                     (json=/results/*/url)"
+                )));
+            }
+        }
+    }
+    if everywhere {
+        return Ok(FollowJson::Everywhere);
+    }
+    if pointers.is_empty() {
+        return Ok(FollowJson::No);
+    }
+    let pointers = extract::JsonPointers::parse(pointers);
+    pointers.map(FollowJson::Pointers).map_err(|error| Trouble::Usage(format!("--follow json=…: {error}")))
+}
+
+/// The URL is one that the document leads to, and not only names.
+fn leads_on(role: Role, is_index: bool) -> bool {
+    match role {
+        Role::Previous | Role::Feed | Role::Alternate | Role::Canonical => false,
+        // A page that names a sitemap does not list what is in it.
+        Role::Sitemap(_) => is_index,
+        _ => true,
+    }
+}
+
+/// What a document is and says of itself, in one line.
+fn facts(discovery: &extract::Discovery, named: &[(CanonicalUrl, Role)]) -> serde_json::Value {
+    let alternates: Vec<_> =
+        discovery.alternates.iter().map(|(what, url)| json!({"what": what, "url": url})).collect();
+    let metas: Vec<_> =
+        discovery.metas.iter().map(|(name, content)| json!({"name": name, "content": content})).collect();
+    let named: Vec<_> = named.iter().map(|(url, role)| json!({"role": role.as_str(), "url": url})).collect();
+    let refresh = discovery
+        .refresh
+        .as_ref()
+        .map(|refresh| json!({"seconds": refresh.delay.as_secs(), "url": refresh.url}));
+    json!({
+        "kind": discovery.kind.as_str(),
+        "charset": discovery.summary.charset,
+        "base": discovery.summary.base,
+        "urls": discovery.summary.links,
+        "cut": discovery.summary.cut,
+        "nofollow": discovery.nofollow,
+        "canonical": discovery.canonical,
+        "alternates": alternates,
+        "metas": metas,
+        "refresh": refresh,
+        "named": named,
+        "error": discovery.error,
+    })
 }
 
 fn read_stdin() -> io::Result<Vec<u8>> {

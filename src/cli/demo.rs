@@ -29,6 +29,7 @@ pub(super) fn run(command: &DemoArgs, args: &Args) -> Result<u8, Trouble> {
     config.crawl.delay = Duration::from_millis(20).into();
     config.crawl.per_host = 2;
     config.crawl.retry_wait = Duration::from_millis(300).into();
+    config.crawl.back_off = Duration::from_millis(300).into();
     // Some pages of that web never answer, some never end.
     config.fetch.head_timeout = Span::from_secs(1);
     config.fetch.total_timeout = Span::from_secs(2);

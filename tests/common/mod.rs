@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use dragline::{Crawl, config::Config, storage::Record};
+use dragline::{
+    Crawl,
+    config::{Config, RobotsName},
+    storage::Record,
+};
 use dragline_fakeweb::{Expect, Web};
 
 /// Settings under which a hostile fakeweb is crawled in seconds.
@@ -14,6 +18,8 @@ pub fn quick_config(web: &Web, store: &Path) -> Config {
     config.crawl.delay = Duration::ZERO.into();
     config.crawl.per_host = 8;
     config.crawl.retry_wait = Duration::from_millis(20).into();
+    config.crawl.back_off = Duration::from_millis(50).into();
+    config.crawl.robots = RobotsName::Ignore;
     config.crawl.fetchers = 2;
     config.fetch.head_timeout = Duration::from_millis(400).into();
     config.fetch.idle_timeout = Duration::from_millis(400).into();
@@ -29,6 +35,7 @@ pub fn quick_args(web: &Web, store: &Path) -> Vec<String> {
     args.extend(["--resolve".into(), web.resolve_rule(), "--store".into(), store.display().to_string()]);
     for set in [
         "crawl.retry_wait=20ms",
+        "crawl.back_off=50ms",
         "fetch.head_timeout=400ms",
         "fetch.idle_timeout=400ms",
         "fetch.max_body=8MiB",

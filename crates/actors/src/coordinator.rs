@@ -254,10 +254,6 @@ impl Coordinator {
         if let (Some(failure), Verdict::Final) = (&failure, verdict) {
             tracing::debug!(url = %receipt.visit.url, %failure, "given up");
         }
-        let via = Some(receipt.visit.url);
-        for link in receipt.new_links {
-            self.frontier.admit(link, via.clone(), 0, now);
-        }
         self.progress.update(|s| {
             s.bytes += bytes;
             s.seq = receipt.seq;

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use dragline_extract::{self as extract, Role};
 use dragline_frontier::Scope;
 use dragline_model::{
-    CanonicalUrl, Facts, Failure, Fingerprint, Harvest, Link, Outcome, Page, Purpose, RobotsAnswer,
-    Timestamp, Visit,
+    CanonicalUrl, Facts, Failure, Fingerprint, Harvest, Link, Normaliser, Outcome, Page, Purpose,
+    RobotsAnswer, Sketch, Timestamp, Visit,
 };
 use dragline_politeness::{Robots, meta_robots, x_robots_tag};
 use dragline_storage::{DecodedFacts, Parcel, Sealer, Store};
@@ -50,6 +50,10 @@ pub struct Follow {
     pub robots: bool,
     /// Sitemaps are asked for, feeds are followed.
     pub sitemaps: bool,
+    /// The trap guard learns from what pages say.
+    pub sketches: bool,
+    /// How URLs are spelled, beyond what always holds.
+    pub normaliser: Arc<Normaliser>,
 }
 
 /// Turns answers into parcels. One per thread: it keeps a compressor and the links it has just seen.
@@ -67,7 +71,7 @@ struct Found {
     error: Option<String>,
     facts: Facts,
     robots: Option<Box<RobotsAnswer>>,
-    sketch: Option<u64>,
+    sketch: Option<Sketch>,
     /// What to remember once the harvest is sealed.
     seen: Vec<Fingerprint>,
 }
@@ -163,7 +167,8 @@ impl Harvester {
 
     /// The links of a document that are in scope and were not seen a moment ago, and what it says of itself.
     fn links(&self, visit: &Visit, page: &Page, body: &[u8], mut facts: Facts) -> Found {
-        let Follow { extract: options, agent, robots, .. } = &self.rules.follow;
+        let follow = &self.rules.follow;
+        let Follow { extract: options, agent, robots, .. } = follow;
         let as_sitemap = visit.purpose == Purpose::Sitemap;
         let document =
             extract::Document { url: &visit.url, content_type: page.head.field_str("content-type"), body };
@@ -189,6 +194,7 @@ impl Harvester {
             |fingerprint| self.recent.contains(fingerprint),
             |fingerprint, url, role| {
                 let Some((purpose, hops)) = self.purpose(visit, role) else { return };
+                let (url, spelled) = self.spell(url, fingerprint);
                 let judged = match purpose {
                     Purpose::Sitemap => near.judge(&url),
                     _ if hops > 0 => page_scope.judge_redirect(&url),
@@ -198,7 +204,7 @@ impl Harvester {
                     let further = u16::from(purpose == Purpose::Page && hops == 0);
                     let depth = visit.depth.saturating_add(further);
                     seen.push(fingerprint);
-                    links.push(Link { url, fingerprint, depth, hops, off, purpose });
+                    links.push(Link { url, fingerprint: spelled, depth, hops, off, purpose });
                 }
             },
         );
@@ -214,7 +220,20 @@ impl Harvester {
         }
         facts.canonical = discovery.canonical.filter(|canonical| *canonical != visit.url);
         facts.alternates = discovery.alternates;
-        Found { links, seen, facts, error: discovery.error, ..Found::default() }
+        let sketch =
+            (follow.sketches && visit.purpose == Purpose::Page).then(|| Sketch::of(&visit.url, body));
+        Found { links, seen, facts, error: discovery.error, sketch: sketch.flatten(), ..Found::default() }
+    }
+
+    /// A URL as this crawl spells it, with the fingerprint of that.
+    fn spell(&self, url: CanonicalUrl, fingerprint: Fingerprint) -> (CanonicalUrl, Fingerprint) {
+        let normaliser = &self.rules.follow.normaliser;
+        if normaliser.is_idle() {
+            return (url, fingerprint);
+        }
+        let url = normaliser.apply(url);
+        let fingerprint = Fingerprint::of(&url);
+        (url, fingerprint)
     }
 
     /// What a URL that was found in this role is asked for, and how many redirects that is; `None` where it is not
@@ -282,6 +301,7 @@ impl Harvester {
             return Found { decoded_bytes, error, ..Found::default() };
         }
         let mut found = Found { decoded_bytes, ..Found::default() };
+        // To spell the target of a redirect otherwise than the server does could lead round in a circle.
         let judged = self.rules.scope.on(&visit.url, visit.depth, visit.off).judge_redirect(&target);
         if let Ok(off) = judged {
             let (depth, hops) = (visit.depth, visit.hops.saturating_add(1));

@@ -69,7 +69,7 @@ impl Base {
     }
 
     /// Where a reference leads; `None` where to nothing that is fetched.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resolve(&mut self, reference: &str) -> Option<Target<'_>> {
         // Nearly always. A `?` in a fragment sends a few the long way, to the same end.
         let is_plain = self.query == UTF_8 || reference.is_ascii() || !reference.contains('?');

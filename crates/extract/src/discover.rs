@@ -14,13 +14,12 @@ use crate::attributes::Span;
 use crate::base::{Base, Target};
 use crate::charset::Source;
 use crate::discovery::{ALTERNATES_MAX, META_BYTES_MAX, Refresh};
-use crate::html::{References, Statement, references};
+use crate::html::{References, Statement, Wants, references};
 use crate::kind::{Form, form};
 use crate::link_field::{self, FieldLink};
 use crate::links::{Finder, text};
 use crate::relation::Relations;
 use crate::role::{Entry, Role};
-use crate::scanner::Wants;
 use crate::sitemap::List;
 use crate::{Discovery, Document, FollowJson, Head, Kind, Options, Summary};
 use crate::{feed, json, refresh, sitemap, sniff, srcset, xml};
@@ -152,7 +151,7 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
     fn html(&mut self, document: &Document<'_>, kind: Kind) {
         let limits = &self.options.limits;
         let source = Source::of(document, limits.bytes_max);
-        let wants = Wants { srcset: self.options.srcset, anchor_rel: self.options.nofollow };
+        let wants = Wants { srcset: self.options.srcset, nofollow: self.options.nofollow };
         let references = references(&source.bytes, source.encoding, wants);
         let mut base = references.base(document, &source, limits);
         self.discovery.kind = kind;

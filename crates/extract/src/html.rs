@@ -9,7 +9,7 @@ use encoding_rs::Encoding;
 use crate::attributes::{Attributes, Span};
 use crate::names::{Element, is};
 use crate::relation::Relations;
-use crate::scanner::{Scanner, Tag, Wants};
+use crate::scanner::Scanner;
 use crate::value;
 
 /// `<base>` elements that are tried. One is legal; a page with more is broken or means harm.
@@ -74,14 +74,38 @@ pub(crate) struct Named {
     pub(crate) content: Span,
 }
 
+/// What is to be read besides the references of links.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wants {
+    /// The `srcset` of images.
+    pub(crate) srcset: bool,
+    /// Links whose `rel` says that they are not to be followed are left out.
+    pub(crate) nofollow: bool,
+}
+
 /// Reads the references of a document in an encoding that keeps ASCII as it is.
 pub(crate) fn references(bytes: &[u8], encoding: &'static Encoding, wants: Wants) -> References {
+    if wants.srcset || wants.nofollow {
+        scan::<true>(bytes, encoding, wants)
+    } else {
+        scan::<false>(bytes, encoding, wants)
+    }
+}
+
+fn scan<const ALL: bool>(bytes: &[u8], encoding: &'static Encoding, wants: Wants) -> References {
     let mut references = References::default();
-    for tag in Scanner::new(bytes, wants) {
+    let mut scanner = Scanner::<ALL>::new(bytes);
+    while let Some(tag) = scanner.next() {
+        if tag.element == Element::Meta {
+            references.meta(bytes, scanner.attributes());
+            continue;
+        }
         let Some(span) = tag.reference else { continue };
         let place = match tag.element {
             Element::Anchor | Element::Area => {
-                if let Some(rel) = tag.rel
+                if ALL
+                    && wants.nofollow
+                    && let Some(rel) = tag.rel
                     && Relations::of(&value::text(rel.of(bytes), encoding)).has(Relations::NOFOLLOW)
                 {
                     references.nofollow += 1;
@@ -94,7 +118,7 @@ pub(crate) fn references(bytes: &[u8], encoding: &'static Encoding, wants: Wants
                 let Some(rel) = tag.rel else { continue };
                 let relations = Relations::of(&value::text(rel.of(bytes), encoding));
                 if !relations.has(Relations::NEXT) {
-                    references.state(bytes, &tag, span, relations);
+                    references.state(scanner.attributes(), span, relations);
                     continue;
                 }
                 Place::Next
@@ -111,10 +135,7 @@ pub(crate) fn references(bytes: &[u8], encoding: &'static Encoding, wants: Wants
                 }
                 continue;
             }
-            Element::Meta => {
-                references.meta(bytes, &tag, span);
-                continue;
-            }
+            Element::Meta => continue,
         };
         references.links.push(Reference { span, place });
     }
@@ -124,12 +145,12 @@ pub(crate) fn references(bytes: &[u8], encoding: &'static Encoding, wants: Wants
 impl References {
     /// Keeps a `<link>` that is no link.
     #[cold]
-    fn state(&mut self, bytes: &[u8], tag: &Tag, reference: Span, relations: Relations) {
+    fn state(&mut self, attributes: Attributes<'_>, reference: Span, relations: Relations) {
         if !relations.is_of_interest() || self.statements.len() >= STATEMENTS_MAX {
             return;
         }
         let mut statement = Statement { reference, relations, language: None, media_type: None };
-        for attribute in Attributes::new(bytes, tag.inside as usize) {
+        for attribute in attributes {
             if is(attribute.name, b"hreflang") {
                 statement.language.get_or_insert(attribute.value);
             } else if is(attribute.name, b"type") {
@@ -141,15 +162,18 @@ impl References {
 
     /// Keeps a `<meta>` with a `content`, where it has a name or is a refresh.
     #[cold]
-    fn meta(&mut self, bytes: &[u8], tag: &Tag, content: Span) {
-        let (mut name, mut pragma) = (None, None);
-        for attribute in Attributes::new(bytes, tag.inside as usize) {
+    fn meta(&mut self, bytes: &[u8], attributes: Attributes<'_>) {
+        let (mut name, mut pragma, mut content) = (None, None, None);
+        for attribute in attributes {
             if is(attribute.name, b"name") {
                 name.get_or_insert(attribute.value);
             } else if attribute.name.eq_ignore_ascii_case(b"http-equiv") {
                 pragma.get_or_insert(attribute.value);
+            } else if is(attribute.name, b"content") {
+                content.get_or_insert(attribute.value);
             }
         }
+        let Some(content) = content else { return };
         if let Some(name) = name
             && self.metas.len() < METAS_MAX
         {
@@ -169,7 +193,7 @@ mod tests {
     use super::*;
     use encoding_rs::UTF_8;
 
-    const ALL: Wants = Wants { srcset: true, anchor_rel: true };
+    const ALL: Wants = Wants { srcset: true, nofollow: true };
 
     fn show(text: &str, spans: impl IntoIterator<Item = Span>) -> Vec<&str> {
         spans.into_iter().map(|span| std::str::from_utf8(span.of(text.as_bytes())).unwrap()).collect()

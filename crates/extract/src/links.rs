@@ -11,8 +11,7 @@ use dragline_model::{CanonicalUrl, Fingerprint, FingerprintSet};
 use crate::attributes::Span;
 use crate::base::{Base, Target};
 use crate::charset::Source;
-use crate::html::{Place, Reference, References, references};
-use crate::scanner::Wants;
+use crate::html::{Place, Reference, References, Wants, references};
 use crate::value;
 use crate::{Document, Limits, Role, Summary};
 
@@ -81,7 +80,7 @@ impl<K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role)> F
     }
 
     /// Takes one more URL; breaks where there are as many as may be.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, target: Target<'_>, role: Role) -> ControlFlow<()> {
         let fingerprint = target.fingerprint();
         if self.seen.len() >= self.links_max && !self.seen.contains(&fingerprint) {
@@ -137,7 +136,7 @@ impl References {
 }
 
 /// The text of a reference; `None` where it is too long to be one.
-#[inline]
+#[inline(always)]
 pub(crate) fn text<'a>(span: Span, source: &'a Source<'_>, limits: &Limits) -> Option<Cow<'a, str>> {
     let value = span.of(&source.bytes);
     (value.len() <= limits.reference_bytes_max).then(|| value::text(value, source.encoding))

@@ -39,13 +39,12 @@ pub(crate) enum Element {
 }
 
 impl Element {
-    /// The attribute that holds the reference.
+    /// The attribute that holds the reference; that of an image only where `ALL` is asked for.
     #[inline(always)]
-    pub(crate) fn attribute(self) -> &'static [u8] {
+    pub(crate) fn attribute<const ALL: bool>(self) -> &'static [u8] {
         match self {
             Element::Frame | Element::Iframe => b"src",
-            Element::Image | Element::Source => b"srcset",
-            Element::Meta => b"content",
+            Element::Image | Element::Source if ALL => b"srcset",
             _ => b"href",
         }
     }

@@ -53,9 +53,16 @@ impl Relations {
 
     /// The relations named in a `rel`: words between blanks, in any case.
     pub(crate) fn of(rel: &str) -> Self {
-        rel.split(|character: char| u8::try_from(character).is_ok_and(is_blank))
-            .filter_map(|word| WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)))
-            .fold(Self::default(), |all, (_, one)| Self(all.0 | one.0))
+        let words = rel.as_bytes().split(|byte| is_blank(*byte));
+        words.map(Self::word).fold(Self::default(), |all, one| Self(all.0 | one.0))
+    }
+
+    /// Most words are of no interest, and end at their first byte.
+    fn word(word: &[u8]) -> Self {
+        let Some(first) = word.first() else { return Self::default() };
+        let is =
+            |known: &str| known.as_bytes()[0] == first | 0x20 && known.as_bytes().eq_ignore_ascii_case(word);
+        WORDS.iter().find(|(known, _)| is(known)).map_or(Self::default(), |(_, relation)| *relation)
     }
 
     /// All of `wanted` are among them.

@@ -17,39 +17,34 @@ use crate::raw_text::{bogus_comment_end, cdata_end, comment_end, raw_text_end, s
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub(crate) element: Element,
-    /// The value of [`Element::attribute`].
+    /// The value of [`Element::attribute`]; none of a `<meta>`.
     pub(crate) reference: Option<Span>,
     /// The value of `rel`; read for `<link>`, and for anchors where it was asked for.
     pub(crate) rel: Option<Span>,
-    /// Just behind its name, where [`Attributes`] can be read again: few tags need more than the above.
-    pub(crate) inside: u32,
 }
 
-/// What is to be read besides the references of links.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wants {
-    /// The `srcset` of images.
-    pub(crate) srcset: bool,
-    /// The `rel` of anchors.
-    pub(crate) anchor_rel: bool,
-}
-
-/// Yields the tags that may carry links, in the order of the document.
-pub(crate) struct Scanner<'a> {
+/// Yields the tags that may carry links, in the order of the document. `ALL`: with images, and with the `rel` of
+/// anchors. Few crawls ask for either, and the others are not to pay for them.
+pub(crate) struct Scanner<'a, const ALL: bool> {
     bytes: &'a [u8],
     at: usize,
     foreign: Foreign<'a>,
-    wants: Wants,
+    inside: usize,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a, const ALL: bool> Scanner<'a, ALL> {
     /// For a document in an encoding that keeps ASCII as it is.
-    pub(crate) fn new(bytes: &'a [u8], wants: Wants) -> Self {
-        Self { bytes, at: 0, foreign: Foreign::default(), wants }
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, foreign: Foreign::default(), inside: 0 }
+    }
+
+    /// All attributes of the last tag, which was a `<link>` or a `<meta>`: they have more to say than a reference.
+    pub(crate) fn attributes(&self) -> Attributes<'a> {
+        Attributes::new(self.bytes, self.inside)
     }
 }
 
-impl Iterator for Scanner<'_> {
+impl<const ALL: bool> Iterator for Scanner<'_, ALL> {
     type Item = Tag;
 
     #[inline]
@@ -74,7 +69,7 @@ impl Iterator for Scanner<'_> {
     }
 }
 
-impl<'a> Scanner<'a> {
+impl<'a, const ALL: bool> Scanner<'a, ALL> {
     /// Reads a start tag whose name begins at `start`, and the raw text behind it.
     #[inline(always)]
     fn start_tag(&mut self, start: usize) -> Option<Tag> {
@@ -84,8 +79,11 @@ impl<'a> Scanner<'a> {
             return self.start_tag_near_foreign(name, at);
         }
         match Name::of(name) {
-            Name::Link(element) if self.wants.element(element) => {
-                let (tag, end) = read_link(bytes, at, element, self.wants);
+            Name::Link(element) if ALL || !matches!(element, Element::Image | Element::Source) => {
+                if matches!(element, Element::Link | Element::Meta) {
+                    self.inside = at;
+                }
+                let (tag, end) = read_link::<ALL>(bytes, at, element);
                 let Some(end) = end else { return self.finish() };
                 self.at = end;
                 self.skip_content(Name::Link(element));
@@ -121,14 +119,15 @@ impl<'a> Scanner<'a> {
         let bytes = self.bytes;
         let kind = Name::of(name);
         let mut tag = match kind {
-            Name::Link(element) => Some(Tag::new(element, at)),
+            Name::Link(element) => Some(Tag { element, reference: None, rel: None }),
             _ => None,
         };
+        self.inside = at;
         let mut facts = Facts::default();
         let mut attributes = Attributes::new(bytes, at);
         for attribute in attributes.by_ref() {
             if let Some(tag) = &mut tag {
-                tag.take(attribute.name, attribute.value, self.wants.rel(tag.element));
+                tag.take::<ALL>(attribute.name, attribute.value);
             }
             if [&b"color"[..], b"face", b"size"].iter().any(|styling| is(attribute.name, styling)) {
                 facts.styled = true;
@@ -184,39 +183,27 @@ impl<'a> Scanner<'a> {
     }
 }
 
-impl Wants {
-    #[inline(always)]
-    fn element(self, element: Element) -> bool {
-        self.srcset || !matches!(element, Element::Image | Element::Source)
-    }
-
-    #[inline(always)]
-    fn rel(self, element: Element) -> bool {
-        element == Element::Link || (self.anchor_rel && matches!(element, Element::Anchor | Element::Area))
-    }
+/// The `rel` of an element is read.
+#[inline(always)]
+fn has_rel<const ALL: bool>(element: Element) -> bool {
+    element == Element::Link || (ALL && matches!(element, Element::Anchor | Element::Area))
 }
 
 impl Tag {
-    /// A tag whose attributes begin at `at`. Offsets fit in 32 bits, as those of a [`Span`] do.
-    #[inline(always)]
-    fn new(element: Element, at: usize) -> Self {
-        Self { element, reference: None, rel: None, inside: at as u32 }
-    }
-
     /// Keeps an attribute where it is wanted and the first of its name.
     #[inline(always)]
-    fn take(&mut self, name: &[u8], value: Span, wants_rel: bool) {
-        if is(name, self.element.attribute()) {
+    fn take<const ALL: bool>(&mut self, name: &[u8], value: Span) {
+        if is(name, self.element.attribute::<ALL>()) {
             self.reference.get_or_insert(value);
-        } else if wants_rel && is(name, b"rel") {
+        } else if has_rel::<ALL>(self.element) && is(name, b"rel") {
             self.rel.get_or_insert(value);
         }
     }
 
     /// Nothing more of it can be wanted.
     #[inline(always)]
-    fn is_complete(&self, wants_rel: bool) -> bool {
-        self.reference.is_some() && (!wants_rel || self.rel.is_some())
+    fn is_complete<const ALL: bool>(&self) -> bool {
+        self.reference.is_some() && (!has_rel::<ALL>(self.element) || self.rel.is_some())
     }
 }
 
@@ -230,13 +217,12 @@ fn name(bytes: &[u8], start: usize) -> (&[u8], usize) {
 
 /// Reads the attributes of a tag as far as they are wanted; with where the tag ends, if it does.
 #[inline(always)]
-fn read_link(bytes: &[u8], at: usize, element: Element, wants: Wants) -> (Tag, Option<usize>) {
-    let mut tag = Tag::new(element, at);
-    let wants_rel = wants.rel(element);
+fn read_link<const ALL: bool>(bytes: &[u8], at: usize, element: Element) -> (Tag, Option<usize>) {
+    let mut tag = Tag { element, reference: None, rel: None };
     let mut attributes = Attributes::new(bytes, at);
     while let Some(attribute) = attributes.next() {
-        tag.take(attribute.name, attribute.value, wants_rel);
-        if tag.is_complete(wants_rel) && attributes.end().is_none() {
+        tag.take::<ALL>(attribute.name, attribute.value);
+        if tag.is_complete::<ALL>() && attributes.end().is_none() {
             return (tag, skip(bytes, attributes.at()));
         }
     }
@@ -253,8 +239,7 @@ mod tests {
         let show = |span: Option<Span>| {
             span.map_or("-".to_owned(), |span| String::from_utf8_lossy(span.of(bytes)).into_owned())
         };
-        let wants = Wants { srcset: true, anchor_rel: text.contains("nofollow") };
-        let tags = Scanner::new(bytes, wants).map(|tag| {
+        let tags = Scanner::<true>::new(bytes).map(|tag| {
             let rel = tag.rel.map_or(String::new(), |_| format!(":{}", show(tag.rel)));
             format!("{:?}:{}{rel}", tag.element, show(tag.reference))
         });
@@ -304,11 +289,11 @@ mod tests {
             ("<frame src=x><noframes><a href=y></noframes>", "Frame:x"),
             ("<a href=x><plaintext><a href=y></plaintext>", "Anchor:x"),
             ("<link href=x rel=next><link rel=a rel=next href=y>", "Link:x:next Link:y:a"),
-            ("<base href=x><a rel=next href=y>", "Base:x Anchor:y"),
+            ("<base href=x><a rel=next href=y>", "Base:x Anchor:y:next"),
             ("<a rel=nofollow href=x><area href=y rel='a nofollow'>", "Anchor:x:nofollow Area:y:a nofollow"),
             ("<img src=x srcset=y><source srcset='z 2x'><img src=n>", "Image:y Source:z 2x Image:-"),
-            ("<meta name=robots content=x><meta charset=y>", "Meta:x Meta:-"),
-            ("<svg><img srcset=x><meta content=y>", "Image:x Meta:y"),
+            ("<meta name=robots content=x><meta charset=y>", "Meta:- Meta:-"),
+            ("<svg><img srcset=x><meta content=y>", "Image:x Meta:-"),
         ] {
             assert_eq!(scan(text), want, "{text:?}");
         }

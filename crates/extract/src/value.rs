@@ -14,7 +14,7 @@ use crate::entities;
 ///
 /// A value can be decoded apart from the rest: no byte that delimits one (quotes, blanks, `>`) is ever the
 /// second half of a character in those encodings, so a value begins and ends between characters.
-#[inline]
+#[inline(always)]
 pub(crate) fn text<'a>(value: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
     let decoded = decode(value, encoding);
     if memchr2(b'&', 0, value).is_none() {
@@ -23,13 +23,18 @@ pub(crate) fn text<'a>(value: &'a [u8], encoding: &'static Encoding) -> Cow<'a, 
     replaced(&decoded).into()
 }
 
-#[inline]
+#[inline(always)]
 fn decode<'a>(value: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
     if (encoding == UTF_8 || value.is_ascii())
         && let Ok(text) = std::str::from_utf8(value)
     {
         return text.into();
     }
+    transcoded(value, encoding).into()
+}
+
+#[cold]
+fn transcoded(value: &[u8], encoding: &'static Encoding) -> String {
     // A character may have been begun that what follows the value (a quote, a blank) breaks: decoded with such a
     // byte behind it, it is broken in the same way, which in GBK leaves more of it than the end would.
     let mut delimited = Vec::with_capacity(value.len() + 1);
@@ -37,7 +42,7 @@ fn decode<'a>(value: &'a [u8], encoding: &'static Encoding) -> Cow<'a, str> {
     delimited.push(b' ');
     let mut text = encoding.decode_without_bom_handling(&delimited).0.into_owned();
     text.pop();
-    text.into()
+    text
 }
 
 /// The tokenizer reads a NUL in a value as U+FFFD.

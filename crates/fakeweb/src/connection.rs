@@ -60,6 +60,8 @@ pub(crate) struct Label {
     pub(crate) number: u64,
     /// The number of the address that it came to, from 0.
     pub(crate) address: u8,
+    /// The earliest moment at which it can have come.
+    pub(crate) since: Instant,
 }
 
 struct Connection {
@@ -190,10 +192,14 @@ impl Connection {
         scripted: bool,
     ) -> Option<Ticket> {
         self.served += 1;
-        let (Label { number: connection, address }, nth) = (self.label, self.served);
+        let (Label { number: connection, address, since }, nth) = (self.label, self.served);
+        // The first request may have come with its connection.
+        let woken = self.shared.turns[self.thread].woken();
+        let held = arrived.saturating_duration_since(if nth == 1 { since.min(woken) } else { woken });
         let keep_head = scripted || self.shared.keep_heads;
         self.shared.log.begin(self.thread, || Record {
             arrived,
+            held,
             ended: None,
             left: None,
             rest_until,

@@ -72,6 +72,8 @@ mod naming;
 
 mod http_date;
 
+mod turns;
+
 mod graph;
 
 mod markup;

@@ -8,7 +8,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -18,8 +18,10 @@ use crate::plan::{Place, Plan};
 /// One request that the web was asked.
 #[derive(Debug, Clone)]
 pub struct Served {
-    /// When its head had arrived.
+    /// When its head had been read.
     pub arrived: Instant,
+    /// How long before that it may have come, at most: the server was busy, or not let run.
+    pub held: Duration,
     /// When the last byte of the answer had been handed to the system, or the web was about to cut the
     /// connection on purpose. `None` until then (a client may see the answer a moment before it is noted
     /// here), and for ever where the client left first.
@@ -61,6 +63,7 @@ pub enum Method {
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) arrived: Instant,
+    pub(crate) held: Duration,
     pub(crate) ended: Option<Instant>,
     pub(crate) left: Option<Instant>,
     pub(crate) rest_until: Option<Instant>,
@@ -206,6 +209,7 @@ impl Record {
         };
         Served {
             arrived: self.arrived,
+            held: self.held,
             ended: self.ended,
             left: self.left,
             address: address(self.address),
@@ -234,6 +238,7 @@ mod tests {
     fn record(path: &str) -> Record {
         Record {
             arrived: Instant::now(),
+            held: Duration::ZERO,
             ended: None,
             left: None,
             rest_until: None,

@@ -5,12 +5,13 @@
 //!
 //! # The error of a time
 //!
-//! A request's time is when its head had arrived and been read, which is later than its start at the client by the
-//! way between (and a new connection's handshake) and by however long the server's thread was busy or not
-//! scheduled. Of two requests the first may be that much late and the second not at all, so that they look closer
-//! than they were started: never by more than the first one's lateness. [`TOLERANCE`] allows for that, and
-//! [`Manners::within_tolerance`] counts how often it was needed. It does not hold on a machine that does not let the
-//! server run. The other way round an answer is over when the system has taken its last byte. Where the web has
+//! A request's time is when its head had been read, which is later than its start at the client by the way between
+//! (and a new connection's handshake) and by however long the server's thread was busy or not let run. Of two
+//! requests the first may be that much late and the second not at all, so that they look closer than they were
+//! started, by the first one's lateness at most. For the way [`TOLERANCE`] allows, and
+//! [`Manners::within_tolerance`] counts how often it was needed. How long the server itself may have kept a request
+//! waiting is measured ([`crate::Served::held`]): requests that were closer by no more than that are no violation,
+//! and counted as [`Manners::uncertain`]. On a machine with a processor to spare there are none. The other way round an answer is over when the system has taken its last byte. Where the web has
 //! several threads, one of them may see what a client does next before the other has noted that; then the same
 //! constant allows for it, in what is out, answered and known.
 
@@ -101,6 +102,9 @@ pub struct Manners {
     pub violations: Vec<Violation>,
     /// Requests that came earlier than promised by no more than [`TOLERANCE`].
     pub within_tolerance: u64,
+    /// Requests that came earlier than promised by no more than the server may itself have kept the one before
+    /// waiting, and [`TOLERANCE`]: nobody knows.
+    pub uncertain: u64,
     /// How late requests were where there was work.
     pub lateness: Lateness,
     /// Requests that were looked at.
@@ -209,7 +213,8 @@ impl fmt::Display for Violation {
 /// That is: a page of a host of numbers, asked for the first time, of which a link was known for
 /// [`Promise::settles`] when the host's turn came, and where the request before had an answer that asked for
 /// nothing. Its turn is the latest of the host's delay, the address's, a place among those that are out, a rest,
-/// and the answer of robots.txt. Requests around a kill are left out.
+/// and the answer of robots.txt. Requests around a kill are left out, and those that the server itself may have kept
+/// waiting for longer than [`TOLERANCE`], or where it may have done so to the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lateness {
     /// How many such requests there were.
@@ -245,11 +250,11 @@ impl fmt::Display for Manners {
     /// A few lines for a person: figures, and the first breaches.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 10;
-        let Self { violations, within_tolerance, lateness, requests, hosts, addresses } = self;
+        let Self { violations, within_tolerance, uncertain, lateness, requests, hosts, addresses } = self;
         write!(
             f,
             "{requests} requests to {hosts} hosts at {addresses} addresses: {} against the promise, {within_tolerance} \
-             early by less than {TOLERANCE:?}; lateness p50 {:?}, p99 {:?}, at most {:?} of {}",
+             early by less than {TOLERANCE:?}, {uncertain} uncertain; lateness p50 {:?}, p99 {:?}, at most {:?} of {}",
             violations.len(),
             lateness.p50,
             lateness.p99,

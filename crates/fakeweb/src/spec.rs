@@ -63,7 +63,7 @@ pub struct WebSpec {
     pub big_bytes: usize,
     /// Server threads, from 1. Default 1, which is good for some tens of thousands of requests a second.
     pub threads: usize,
-    /// Whether requests are kept for [`Web::log`]; about 170 bytes each. Default true. They are counted anyway.
+    /// Whether requests are kept for [`Web::log`]; about 190 bytes each. Default true. They are counted anyway.
     pub keep_log: bool,
     /// Whether the log keeps the head of every request as received. Default false; those that a script
     /// answered are always kept.

@@ -31,6 +31,7 @@ use crate::{
     plan::{Place, Plan},
     script::Scripts,
     sites::Sites,
+    turns::Turns,
 };
 
 /// Connections that may wait to be accepted: a crawler opens thousands at once. The system may allow less.
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) scripts: Scripts,
     pub(crate) log: Log,
     pub(crate) keep_heads: bool,
+    /// By thread.
+    pub(crate) turns: Vec<Arc<Turns>>,
     connections: AtomicU64,
 }
 
@@ -82,6 +85,13 @@ impl Web {
         }
         let plan = Plan::new(&spec)?;
         let sites = Sites::new(&spec)?;
+        let mut runtimes = Vec::new();
+        let mut turns = Vec::new();
+        for _ in 0..spec.threads {
+            let mut builder = runtime::Builder::new_current_thread();
+            turns.push(Turns::watch(&mut builder));
+            runtimes.push(builder.enable_all().build()?);
+        }
         let shared = Arc::new(Shared {
             memory: Memory::new(&plan),
             plan,
@@ -89,6 +99,7 @@ impl Web {
             scripts: Scripts::default(),
             log: Log::new(spec.threads, spec.keep_log),
             keep_heads: spec.keep_heads,
+            turns,
             connections: AtomicU64::new(0),
         });
         for (host, path, script) in spec.scripts {
@@ -96,7 +107,7 @@ impl Web {
         }
 
         // The first thread accepts, and deals connections out in turn, itself included.
-        let first = runtime::Builder::new_current_thread().enable_all().build()?;
+        let first = runtimes.remove(0);
         let listeners = {
             let _inside = first.enter();
             listen(spec.addresses)?
@@ -104,8 +115,7 @@ impl Web {
         let addrs = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let mut web = Self { addrs, shared, threads: Vec::new() };
         let mut doors = Vec::new();
-        for number in 1..spec.threads {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        for (number, runtime) in (1..).zip(runtimes) {
             let (door, accepted) = mpsc::unbounded_channel();
             doors.push(door);
             web.spawn(runtime, number, receive(accepted, Arc::clone(&web.shared), number))?;
@@ -318,7 +328,7 @@ async fn accept(
             continue;
         };
         let number = shared.connections.fetch_add(1, Ordering::Relaxed);
-        let label = Label { number, address };
+        let label = Label { number, address, since: shared.turns[0].woken() };
         match (number % (doors.len() as u64 + 1)) as usize {
             0 => welcome(stream, &shared, 0, label),
             thread => {

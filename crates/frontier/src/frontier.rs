@@ -22,7 +22,7 @@ use dragline_politeness::{PaceRules, RobotsRules, Stamp};
 pub use keep::{Checkpoint, Unreadable};
 
 use crate::{
-    Counts, RetryTable, Scope,
+    Brought, Counts, RetryTable, Scope, TrapRules, Traps,
     addresses::Addresses,
     host::{Address, Host},
     parked::Parked,
@@ -53,6 +53,8 @@ pub struct Limits {
     /// How long the crawl waits for a host when nothing else is left to do. What waits for a host that is further
     /// away (it rests, is silent, or its robots.txt cannot be had) is left for the next run.
     pub patience: Duration,
+    /// Which URLs lead nowhere.
+    pub traps: TrapRules,
     /// Raises or lowers the class of a link: 1 goes before all that is 0. `None` leaves the classes as they are.
     pub score: Option<Score>,
 }
@@ -82,6 +84,7 @@ impl Default for Limits {
             max_pages: None,
             retry: RetryTable::default(),
             patience: Duration::from_secs(300),
+            traps: TrapRules::default(),
             score: None,
         }
     }
@@ -185,6 +188,7 @@ pub struct Frontier {
     robots_out: usize,
     /// Hosts that are not waited for.
     deferred: BTreeSet<usize>,
+    traps: Traps,
     parked: Parked,
     /// URLs that went back to the queue because their fetcher died, until they are settled: the receipt of the
     /// lost visit may still come.
@@ -211,6 +215,7 @@ impl Frontier {
     /// An empty frontier for `fetchers` fetchers, all of them down. Visits are numbered from `first_visit`: each
     /// run of one crawl needs numbers of its own.
     pub fn new(limits: Limits, fetchers: usize, first_visit: VisitId, tails: Box<dyn Tails>) -> Self {
+        let traps = limits.traps;
         let mut slots = Slots::default();
         for fetcher in 0..fetchers {
             slots.up(fetcher, 0);
@@ -231,6 +236,7 @@ impl Frontier {
             out: HashMap::new(),
             robots_out: 0,
             deferred: BTreeSet::new(),
+            traps: Traps::new(traps),
             parked: Parked::default(),
             returned: FingerprintMap::default(),
             outdated: FingerprintMap::default(),
@@ -264,9 +270,19 @@ impl Frontier {
         }
     }
 
-    /// Takes in a URL that nobody has seen before. `attempts` have been made at it in earlier runs.
+    /// Takes in a URL that nobody has seen before, or that an earlier run left behind; `attempts` have been made at
+    /// it.
     pub fn admit(&mut self, link: Link, via: Option<CanonicalUrl>, attempts: u8, now: Stamp) {
-        self.enqueue(Waiting::new(link, via, attempts), now);
+        self.admit_from(Waiting::new(link, via, attempts), Brought::SOMETHING, now);
+    }
+
+    /// Takes in a URL that was found on a page that brought so much, unless the traps have something against it.
+    fn admit_from(&mut self, waiting: Waiting, found_on: Brought, now: Stamp) {
+        match self.traps.admit(&waiting.link.url, found_on) {
+            Err(reason) if waiting.via.is_some() => self.park(reason.word(), &waiting),
+            // Seeds were asked for by name.
+            _ => self.enqueue(waiting, now),
+        }
     }
 
     fn enqueue(&mut self, waiting: Waiting, now: Stamp) {
@@ -367,7 +383,7 @@ impl Frontier {
             hosts: self.hosts.len().max(self.counts.hosts),
             deferred: self.deferred_urls(),
             hosts_deferred: with_urls.count(),
-            parked: self.parked.by_reason().clone(),
+            parked: self.parked.by_reason(),
             ..self.counts.clone()
         }
     }

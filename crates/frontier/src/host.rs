@@ -89,7 +89,7 @@ impl Host {
                 self.answered = true;
                 self.silence = None;
             }
-            Told::Unreached => {
+            Told::Unreached | Told::Silent => {
                 let silence = self.silence.get_or_insert(Silence { since: now, contacts: 0 });
                 silence.contacts += 1;
             }

@@ -18,66 +18,111 @@ const CHUNK: usize = 1024;
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Parked {
+    by_reason: BTreeMap<String, Pile>,
+}
+
+/// Those that are parked for one reason.
+#[derive(Debug, Default)]
+struct Pile {
     end: Pack,
     away: Vec<Away>,
-    by_reason: BTreeMap<String, u64>,
+    count: u64,
 }
 
 /// What is kept of them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct KeptParked {
-    end: Vec<u8>,
-    away: Vec<Away>,
-    by_reason: BTreeMap<String, u64>,
+    piles: Vec<(String, Vec<u8>, Vec<Away>)>,
 }
 
 impl Parked {
     /// Takes a URL in. `reason` is a word for reports.
     pub(crate) fn push(&mut self, reason: &str, waiting: &Waiting, tails: &mut dyn Tails) -> io::Result<()> {
-        match self.by_reason.get_mut(reason) {
-            Some(count) => *count += 1,
-            None => drop(self.by_reason.insert(reason.to_owned(), 1)),
+        if !self.by_reason.contains_key(reason) {
+            self.by_reason.insert(reason.to_owned(), Pile::default());
         }
-        self.end.push(waiting);
-        if self.end.len() >= CHUNK {
-            let id = tails.put(self.end.bytes())?;
-            let (_, count) = self.end.take();
-            self.away.push(Away { id, count: count as u32 });
+        let Some(pile) = self.by_reason.get_mut(reason) else { return Ok(()) };
+        pile.count += 1;
+        pile.end.push(waiting);
+        if pile.end.len() >= CHUNK {
+            let id = tails.put(pile.end.bytes())?;
+            let (_, count) = pile.end.take();
+            pile.away.push(Away { id, count: count as u32 });
         }
         Ok(())
     }
 
     /// How many there are, by reason.
-    pub(crate) fn by_reason(&self) -> &BTreeMap<String, u64> {
-        &self.by_reason
+    pub(crate) fn by_reason(&self) -> BTreeMap<String, u64> {
+        self.by_reason.iter().map(|(reason, pile)| (reason.clone(), pile.count)).collect()
     }
 
-    /// Takes all of them out.
-    pub(crate) fn drain(&mut self, tails: &mut dyn Tails, mut each: impl FnMut(Waiting)) -> io::Result<()> {
-        let Parked { mut end, away, .. } = std::mem::take(self);
-        for Away { id, .. } in away {
-            unpack(&tails.get(id)?, &mut each).map_err(|_| garbled())?;
+    /// Hands out all of them, with their reasons.
+    pub(crate) fn each(&self, tails: &mut dyn Tails, mut each: impl FnMut(&str, Waiting)) -> io::Result<()> {
+        for (reason, pile) in &self.by_reason {
+            for Away { id, .. } in &pile.away {
+                unpack(&tails.get(*id)?, |waiting| each(reason, waiting)).map_err(|_| garbled())?;
+            }
+            unpack(pile.end.bytes(), |waiting| each(reason, waiting)).map_err(|_| garbled())?;
         }
-        unpack(&end.take().0, &mut each).map_err(|_| garbled())?;
         Ok(())
     }
 
     /// The chunks that are needed still.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> {
-        self.away.iter().map(|away| away.id)
+        self.by_reason.values().flat_map(|pile| pile.away.iter().map(|away| away.id))
     }
 
     pub(crate) fn keep(&self) -> KeptParked {
+        let piles = self.by_reason.iter();
         KeptParked {
-            end: self.end.bytes().to_vec(),
-            away: self.away.clone(),
-            by_reason: self.by_reason.clone(),
+            piles: piles
+                .map(|(reason, it)| (reason.clone(), it.end.bytes().to_vec(), it.away.clone()))
+                .collect(),
         }
     }
 
     pub(crate) fn restore(kept: KeptParked) -> io::Result<Self> {
-        let mut end = Pack::default();
-        unpack(&kept.end, |waiting| end.push(&waiting)).map_err(|_| garbled())?;
-        Ok(Self { end, away: kept.away, by_reason: kept.by_reason })
+        let mut parked = Self::default();
+        for (reason, packed, away) in kept.piles {
+            let mut pile = Pile { away, ..Pile::default() };
+            unpack(&packed, |waiting| pile.end.push(&waiting)).map_err(|_| garbled())?;
+            pile.count = pile.end.len() as u64 + pile.away.iter().map(|it| u64::from(it.count)).sum::<u64>();
+            parked.by_reason.insert(reason, pile);
+        }
+        Ok(parked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dragline_model::{CanonicalUrl, Link};
+
+    use super::*;
+    use crate::tails::MemoryTails;
+
+    #[test]
+    fn all_come_out_with_their_reasons_also_after_a_restart() {
+        let mut tails = MemoryTails::default();
+        let mut parked = Parked::default();
+        let waiting =
+            |n| Waiting::new(Link::seed(CanonicalUrl::parse(&format!("http://a/{n}")).unwrap()), None, 0);
+        for n in 0..CHUNK * 2 + 7 {
+            parked.push(if n % 2 == 0 { "even" } else { "odd" }, &waiting(n), &mut tails).unwrap();
+        }
+        let kept = postcard::to_allocvec(&parked.keep()).unwrap();
+        let again = Parked::restore(postcard::from_bytes(&kept).unwrap()).unwrap();
+        assert_eq!(again.by_reason(), parked.by_reason());
+        let mut out = Vec::new();
+        again
+            .each(&mut tails, |reason, it| {
+                let n: usize = it.link.url.path()[1..].parse().unwrap();
+                assert_eq!(reason == "even", n % 2 == 0);
+                out.push(n);
+            })
+            .unwrap();
+        out.sort_unstable();
+        assert_eq!(out, (0..CHUNK * 2 + 7).collect::<Vec<_>>());
+        assert_eq!(again.chunks().count(), 2);
     }
 }

@@ -103,6 +103,11 @@ impl Reason {
         }
     }
 
+    /// Is that the [word](Self::word) of a budget? Then the URL was not counted against any.
+    pub(crate) fn is_budget(word: &str) -> bool {
+        matches!(word, "host_budget" | "domain_budget" | "subdomains" | "query_variations" | "parked")
+    }
+
     /// The reason with the names of the URL it is about.
     pub fn of<'a>(&'a self, url: &'a CanonicalUrl) -> impl fmt::Display + 'a {
         Of { reason: self, url: Some(url) }

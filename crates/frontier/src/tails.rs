@@ -30,6 +30,15 @@ pub struct MemoryTails {
     next: u64,
 }
 
+#[cfg(test)]
+impl MemoryTails {
+    /// A chunk under a name that another gave it.
+    pub(crate) fn insert(&mut self, id: ChunkId, chunk: Vec<u8>) {
+        self.next = self.next.max(id.0 + 1);
+        self.chunks.insert(id, chunk);
+    }
+}
+
 impl Tails for MemoryTails {
     fn put(&mut self, chunk: &[u8]) -> io::Result<ChunkId> {
         let id = ChunkId(self.next);

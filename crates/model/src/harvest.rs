@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use bytes::Bytes;
 
-use crate::{CanonicalUrl, Failure, Link, Page, Timings, Visit};
+use crate::{CanonicalUrl, Failure, Link, Page, Sketch, Timings, Visit};
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,8 +42,8 @@ pub struct Harvest {
     pub facts: Facts,
     /// For a visit to a robots.txt, what its host's rules follow from.
     pub robots: Option<Box<RobotsAnswer>>,
-    /// A sketch of the text, near to that of a near duplicate (in bits that differ).
-    pub sketch: Option<u64>,
+    /// What it says, where it is text.
+    pub sketch: Option<Sketch>,
 }
 
 impl Harvest {
@@ -115,7 +115,7 @@ pub struct Receipt {
     /// The payload had been stored before, for this URL or another.
     pub is_repeat: bool,
     /// See [`Harvest::sketch`]; not kept.
-    pub sketch: Option<u64>,
+    pub sketch: Option<Sketch>,
     /// See [`Harvest::robots`].
     pub robots: Option<Box<RobotsAnswer>>,
     /// Its place in the store's order of commits.

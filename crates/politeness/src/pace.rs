@@ -45,6 +45,9 @@ pub struct Adaptive {
     pub max: Duration,
 }
 
+/// So many connections without an answer, one after the other, are a host that cannot be reached.
+const SILENT_MAX: u8 = 3;
+
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -73,8 +76,10 @@ pub enum Told {
     Answered(Duration),
     /// 429 or 503, with the rest that was asked for.
     Refused(Option<Duration>),
-    /// No connection, or one that brought no answer.
+    /// No connection.
     Unreached,
+    /// A connection that brought no answer. That may be the page's doing; some in a row are the host's.
+    Silent,
     /// Nothing about the host: the fault was ours, or the request was never made.
     Nothing,
 }
@@ -89,9 +94,8 @@ impl Told {
             }
             Settled::Page { .. } => Told::Answered(took),
             Settled::Failure(failure) => match failure.kind {
-                FailureKind::Dns | FailureKind::Connect | FailureKind::Closed | FailureKind::HeadTimeout => {
-                    Told::Unreached
-                }
+                FailureKind::Dns | FailureKind::Connect => Told::Unreached,
+                FailureKind::Closed | FailureKind::HeadTimeout => Told::Silent,
                 FailureKind::BodyTimeout
                 | FailureKind::Truncated
                 | FailureKind::Malformed
@@ -145,6 +149,8 @@ pub struct Pace {
     /// The last refusal named the rest itself.
     is_asked: bool,
     unreached: BackOff,
+    /// Connections without an answer since the last answer.
+    silent: u8,
 }
 
 impl Pace {
@@ -191,10 +197,14 @@ impl Pace {
         self.out = self.out.saturating_sub(1);
         match told {
             Told::Answered(took) => {
+                // Whoever answers can be reached. (A server that refuses some is not forgiven for answering others.)
+                self.silent = 0;
+                self.unreached = BackOff::default();
                 self.response = Some(self.response.map_or(took, |before| mean(before, took)))
             }
             Told::Refused(asked) => self.refuse(rules, started, now, asked),
-            Told::Unreached => {
+            Told::Silent if self.silent + 1 < SILENT_MAX => self.silent += 1,
+            Told::Unreached | Told::Silent => {
                 self.unreached.failed(&rules.unreached, started, now, |step| rules.unreached.wait(step));
             }
             Told::Nothing => {}

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 
 use dragline_model::{
-    CanonicalUrl, Failure, Harvest, Link, Outcome, Page, Receipt, RobotsAnswer, Settled, Timestamp, Visit,
-    VisitId,
+    CanonicalUrl, Failure, Harvest, Link, Outcome, Page, Receipt, RobotsAnswer, Settled, Sketch, Timestamp,
+    Visit, VisitId,
 };
 
 use crate::{
@@ -186,7 +186,7 @@ pub struct Parcel {
     pub(crate) id: GroupId,
     settled: Settled,
     robots: Option<Box<RobotsAnswer>>,
-    sketch: Option<u64>,
+    sketch: Option<Sketch>,
     pub(crate) url_key: Vec<u8>,
     pub(crate) fetched_at: Timestamp,
     pub(crate) record: Record,
@@ -228,7 +228,7 @@ impl Parcel {
             fetched_at: self.fetched_at,
             timings: self.record.timings.or_else(|| self.record.error.as_ref()?.timings.as_deref().copied()),
             is_repeat,
-            sketch: self.sketch,
+            sketch: self.sketch.clone(),
             robots: self.robots.clone(),
             seq,
             settled: self.settled.clone(),

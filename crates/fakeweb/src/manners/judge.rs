@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) arrived: Instant,
+    /// How long before that it may have come.
+    pub(super) held: Duration,
     /// When its answer was over, or the client had left.
     pub(super) over: Option<Instant>,
     /// The client has stayed to the end.
@@ -106,6 +108,7 @@ fn event(plan: &Plan, record: &Record) -> Event {
     };
     Event {
         arrived: record.arrived,
+        held: record.held,
         over,
         is_complete: record.ended.is_some() && record.left.is_none(),
         host,
@@ -192,8 +195,7 @@ pub(super) fn judge(plan: &Plan, events: &[Event], promise: &Promise, slack: Dur
         let mut offences = Vec::new();
         if is_counted {
             waiting.look_at(event, state, address_state);
-            let early = &mut manners.within_tolerance;
-            offences.extend(pace(event, state, address_state, promise, slack, early));
+            offences.extend(pace(event, state, address_state, promise, slack, &mut manners));
         }
         if promise.robots {
             offences.extend(manner_of_robots(plan, event, state, slack));
@@ -226,15 +228,20 @@ fn pace(
     address: &mut Asked<'_>,
     promise: &Promise,
     slack: Duration,
-    within_tolerance: &mut u64,
+    manners: &mut Manners,
 ) -> Vec<Offence> {
     let mut offences = Vec::new();
     let (delay, crawl_delay) = host.delay(promise, event.arrived);
     let mut early = |last: Option<&Event>, promised: Duration| {
-        let after = event.arrived - last?.arrived;
+        let last = last?;
+        let after = event.arrived - last.arrived;
         let lacks = promised.checked_sub(after).filter(|lacks| !lacks.is_zero())?;
         if lacks <= TOLERANCE {
-            *within_tolerance += 1;
+            manners.within_tolerance += 1;
+            return None;
+        }
+        if lacks <= last.held + TOLERANCE {
+            manners.uncertain += 1;
             return None;
         }
         Some(after)

@@ -52,6 +52,7 @@ impl Story {
     ) -> &Self {
         let mut record = Record {
             arrived: self.begun + ms(arrived),
+            held: Duration::ZERO,
             ended: over.into().map(|over| self.begun + ms(over)),
             left: None,
             rest_until: None,
@@ -104,6 +105,16 @@ fn a_host_is_not_asked_too_soon() {
         said.ends_with("(127.0.0.1): asked 94 ms after the request before; 100 ms were promised"),
         "{said}"
     );
+}
+
+#[test]
+fn a_request_that_the_server_kept_waiting_is_evidence_of_nothing() {
+    let story = Story::new(WebSpec::default());
+    story.told(page(0, 0), 30, 31, Some(200), |record| record.held = ms(30)).ask(page(0, 1), 100, 101);
+    story.offences(&promise(), &[]);
+    assert_eq!(story.judge(&promise()).uncertain, 1);
+    story.ask(page(0, 2), 170, 171);
+    assert_eq!(story.judge(&promise()).violations.len(), 1, "the second was not kept waiting");
 }
 
 #[test]

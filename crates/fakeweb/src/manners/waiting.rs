@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Promise,
+    Promise, TOLERANCE,
     judge::{Asked, Event, Host, HostState, What},
 };
 use crate::plan::Plan;
@@ -51,6 +51,9 @@ impl<'a> Waiting<'a> {
             return;
         }
         let (Some(known), Some(last)) = (self.known.get(&page), host.asked.last) else { return };
+        if event.held > TOLERANCE || last.held > TOLERANCE {
+            return;
+        }
         if !is_ordinary(last) || self.is_about_a_kill(last.arrived, event.arrived) {
             return;
         }

@@ -255,7 +255,10 @@ impl Frontier {
                 Step::Url => {
                     let (rank, waiting) = self.hosts[index].queue.pop()?;
                     self.counts.queued -= 1;
-                    if !self.is_out_of_scope(&waiting) && !self.is_forbidden(index, &waiting, now) {
+                    let is_left = self.is_out_of_scope(&waiting)
+                        || self.is_trap(&waiting)
+                        || self.is_forbidden(index, &waiting, now);
+                    if !is_left {
                         return Some(self.ask(index, fetcher, rank, waiting, now));
                     }
                 }
@@ -275,6 +278,15 @@ impl Frontier {
                 true
             }
         }
+    }
+
+    /// Have URLs of its shape stopped bringing anything since it was admitted? Then it is parked.
+    fn is_trap(&mut self, waiting: &Waiting) -> bool {
+        if waiting.via.is_none() {
+            return false;
+        }
+        let verdict = self.traps.recheck(&waiting.link.url);
+        verdict.inspect_err(|reason| self.park(reason.word(), waiting)).is_err()
     }
 
     /// Has the host's robots.txt a line against it? Then it is parked.

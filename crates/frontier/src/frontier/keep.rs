@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Errand, Frontier, Later};
 use crate::{
+    Brought, Reason, Traps,
     addresses::Addresses,
     host::{Address, Place},
     parked::{KeptParked, Parked},
@@ -56,6 +57,7 @@ struct Kept {
     hosts: Vec<KeptHost>,
     addresses: Vec<(IpAddr, Pace)>,
     parked: KeptParked,
+    traps: Traps,
     /// Packed, in the order of the other lists.
     later: Vec<u8>,
     later_at: Vec<(Stamp, u64, Rank)>,
@@ -97,6 +99,7 @@ impl Frontier {
                 .collect(),
             addresses: self.addresses.keep(),
             parked: self.parked.keep(),
+            traps: self.traps.clone(),
             later: Pack::of(later.iter().map(|it| &it.waiting)).take().0,
             later_at: later.iter().map(|it| (it.at, it.order, it.rank)).collect(),
             out: Pack::of(out.iter().map(|(_, _, waiting)| *waiting)).take().0,
@@ -161,6 +164,7 @@ impl Frontier {
             self.counts.queued += 1;
         }
         self.parked = Parked::restore(kept.parked)?;
+        self.traps = kept.traps.under(self.limits.traps);
         if is_new_run {
             self.judges_waiting = true;
             self.judge_again(now)?;
@@ -184,11 +188,18 @@ impl Frontier {
 
     /// Queues everything that was parked, to be judged by the rules of today.
     pub fn judge_again(&mut self, now: Stamp) -> io::Result<()> {
-        let mut parked = std::mem::take(&mut self.parked);
+        let parked = std::mem::take(&mut self.parked);
         let mut all = Vec::new();
-        let read = parked.drain(&mut *self.tails, |waiting| all.push(waiting));
-        for waiting in all {
-            self.enqueue(waiting, now);
+        let read = parked.each(&mut *self.tails, |reason, waiting| {
+            // What came to no more than its own address has not been counted against any budget yet.
+            all.push((Reason::is_budget(reason), waiting));
+        });
+        for (is_new, waiting) in all {
+            if is_new {
+                self.admit_from(waiting, Brought::SOMETHING, now);
+            } else {
+                self.enqueue(waiting, now);
+            }
         }
         read
     }

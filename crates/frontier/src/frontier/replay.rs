@@ -56,9 +56,7 @@ impl Frontier {
         } else {
             self.replay_url(&receipt, ended, wall);
         }
-        for link in receipt.new_links {
-            self.admit(link, Some(url.clone()), 0, now);
-        }
+        self.learn(&receipt, now);
     }
 
     fn replay_url(&mut self, receipt: &Receipt, ended: Stamp, wall: SystemTime) {

@@ -10,7 +10,7 @@ use dragline_politeness::{Stamp, Told};
 
 use super::{Errand, Frontier, Later, Out, Returned, Verdict};
 use crate::{
-    Retry,
+    Brought, Retry, Seen,
     host::{Address, Place},
     robots::Answer,
     waiting::Waiting,
@@ -20,9 +20,34 @@ use crate::{
 const FAILED: &str = "failed";
 
 impl Frontier {
-    /// Takes a visit's outcome in. `wall` is the time of day, for dates in `Retry-After`. The links are
-    /// [admitted](Frontier::admit) by the caller.
+    /// Takes a visit's outcome in, and the links that were new. `wall` is the time of day, for dates in
+    /// `Retry-After`.
     pub fn settle(&mut self, receipt: &Receipt, now: Stamp, wall: SystemTime) -> Verdict {
+        let verdict = self.settle_visit(receipt, now, wall);
+        if verdict != Verdict::Twice {
+            self.learn(receipt, now);
+        }
+        verdict
+    }
+
+    /// What a page brought: its new links, and what the traps make of it.
+    pub(super) fn learn(&mut self, receipt: &Receipt, now: Stamp) {
+        let url = &receipt.visit.url;
+        let links = &receipt.new_links;
+        let found_on = match &receipt.settled {
+            Settled::Page { status, .. } if receipt.visit.purpose.is_page() => {
+                let sketch = receipt.sketch.as_ref();
+                let seen = Seen { url, status: *status, is_repeat: receipt.is_repeat, sketch };
+                self.traps.settled(&seen, links.iter().map(|link| &link.url))
+            }
+            _ => Brought::SOMETHING,
+        };
+        for link in links {
+            self.admit_from(Waiting::new(link.clone(), Some(url.clone()), 0), found_on, now);
+        }
+    }
+
+    fn settle_visit(&mut self, receipt: &Receipt, now: Stamp, wall: SystemTime) -> Verdict {
         let Some(Out { fetcher, host, started, errand }) = self.out.remove(&receipt.visit.id) else {
             return self.settle_late(receipt);
         };

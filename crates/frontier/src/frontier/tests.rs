@@ -320,8 +320,9 @@ fn the_budget_holds_when_receipts_come_late() {
 fn a_resumed_crawl_waits_a_delay_before_it_asks_anybody() {
     let mut f = frontier(Limits { rules: paced(SECOND, 1), ..Limits::default() }, &[]);
     let now = t0();
-    f.f.resume(Counts { pages: 5, responses: 5, ..Counts::default() }, now);
+    f.f.begin_anew(now);
     f.admit(seed("http://a/1"), None, 0);
+    f.f.resume(Counts { pages: 5, responses: 5, ..Counts::default() }, now);
     assert!(f.grant(now).is_empty());
     assert_eq!(f.next_wake(), Some(now + SECOND));
     assert_eq!(f.grant(now + SECOND).len(), 1);
@@ -415,5 +416,261 @@ proptest! {
             }
         }
         prop_assert_eq!(finished, admitted);
+    }
+}
+
+/// As [`frontier`], with robots.txt obeyed and no delay.
+fn obedient(urls: &[&str]) -> Tested {
+    let mut manners = paced(Duration::ZERO, 1).default_manners().clone();
+    manners.obey_robots = true;
+    frontier(Limits { rules: RuleBook::new(manners, Vec::new()), ..Limits::default() }, urls)
+}
+
+/// What a robots.txt brought.
+fn rules(visit: &Visit, status: u16, body: &'static str, location: Option<&str>) -> Receipt {
+    let answer = dragline_model::RobotsAnswer {
+        location: location.map(str::to_owned),
+        cache_control: None,
+        body: body.into(),
+    };
+    Receipt { robots: Some(Box::new(answer)), ..receipt(visit.clone(), ok(status)) }
+}
+
+#[test]
+fn the_rules_come_first_and_are_kept() {
+    let mut f = obedient(&["http://a/x", "http://a/private", "http://a/y"]);
+    let now = t0();
+    let first = f.grant(now).remove(0).visit;
+    assert_eq!((first.url.as_str(), first.purpose), ("http://a/robots.txt", Purpose::Robots));
+    assert!(f.grant(now).is_empty(), "nothing before the rules are there");
+    f.f.settle(
+        &rules(&first, 200, "User-agent: *\nDisallow: /private\nCrawl-delay: 3", None),
+        now,
+        wall(now),
+    );
+    let later = now + 3 * SECOND;
+    assert!(f.grant(now + 2 * SECOND).is_empty(), "Crawl-delay counts from the rules on");
+    assert_eq!(urls(&f.grant(later)), ["http://a/x"]);
+    let x = f.visits.values().find(|v| v.url.path() == "/x").cloned().unwrap();
+    f.settle(x.id, &x.url, &ok(200), later);
+    assert_eq!(urls(&f.grant(later + 3 * SECOND)), ["http://a/y"]);
+    assert_eq!(f.counts().parked["robots"], 1);
+    assert_eq!(f.counts().robots, 1);
+}
+
+#[test]
+fn rules_are_followed_to_where_they_are() {
+    let mut f = obedient(&["http://a/x"]);
+    let now = t0();
+    let first = f.grant(now).remove(0).visit;
+    f.f.settle(&rules(&first, 301, "", Some("http://b/r.txt")), now, wall(now));
+    let second = f.grant(now).remove(0).visit;
+    assert_eq!((second.url.as_str(), second.hops, second.host.as_str()), ("http://b/r.txt", 1, "a"));
+    f.f.settle(&rules(&second, 200, "User-agent: *\nDisallow: /x", None), now, wall(now));
+    assert!(f.grant(now).is_empty());
+    assert!(f.is_finished());
+    assert_eq!(f.counts().parked["robots"], 1);
+}
+
+#[test]
+fn a_host_whose_rules_cannot_be_had_is_not_waited_for_for_ever() {
+    let mut f = obedient(&["http://a/x", "http://b/x"]);
+    let mut now = t0();
+    let mut asked = 0;
+    while !f.is_finished() {
+        for grant in f.grant(now) {
+            let visit = grant.visit;
+            match (visit.host.as_str(), visit.purpose) {
+                ("a", Purpose::Robots) => {
+                    asked += 1;
+                    f.f.settle(&rules(&visit, 503, "", None), now, wall(now));
+                }
+                (_, Purpose::Robots) => drop(f.f.settle(&rules(&visit, 404, "", None), now, wall(now))),
+                (host, _) => {
+                    assert_eq!(host, "b");
+                    f.settle(visit.id, &visit.url, &ok(200), now);
+                }
+            }
+        }
+        now = f.next_wake().expect("it is asked again").max(now);
+    }
+    assert!(now.since(t0()) >= Duration::from_secs(240), "not within the first minutes");
+    assert!((3..8).contains(&asked), "{asked} times");
+    let counts = f.counts();
+    assert_eq!((counts.queued, counts.deferred, counts.hosts_deferred), (1, 1, 1));
+}
+
+#[test]
+fn a_host_that_was_never_reached_is_given_three_chances() {
+    let mut f = obedient(&["http://a/x"]);
+    let mut now = t0();
+    let mut asked = 0;
+    while !f.is_finished() {
+        for grant in f.grant(now) {
+            asked += 1;
+            let failure = Settled::Failure(Failure::new(FailureKind::Dns, "no such name"));
+            f.settle(grant.visit.id, &grant.visit.url, &failure, now);
+        }
+        now = f.next_wake().unwrap_or(now).max(now);
+    }
+    assert_eq!((asked, f.counts().deferred), (3, 1));
+}
+
+#[test]
+fn hosts_of_one_address_share_its_pace() {
+    let address = PaceRules { delay: SECOND, concurrency: 1, ..PaceRules::default() };
+    let mut f = frontier(
+        Limits { rules: paced(Duration::ZERO, 1), address: Some(address), ..Limits::default() },
+        &["http://a/1", "http://a/2", "http://b/1", "http://c/1", "http://d/1"],
+    );
+    let mut now = t0();
+    assert!(f.grant(now).is_empty(), "nobody knows their addresses");
+    for host in f.nameless() {
+        let last = if host.as_str() == "d" { 2 } else { 1 };
+        f.found(&host, Some(IpAddr::from([192, 0, 2, last])), now);
+    }
+    let mut starts: Vec<(Duration, String)> = Vec::new();
+    while !f.is_finished() {
+        for grant in f.grant(now) {
+            let visit = grant.visit;
+            starts.push((now.since(t0()), visit.url.to_string()));
+            f.settle(visit.id, &visit.url, &ok(200), now);
+        }
+        now = f.next_wake().unwrap_or(now).max(now);
+    }
+    let of_d: Vec<_> = starts.extract_if(.., |(_, url)| url.contains("//d/")).collect();
+    assert_eq!(of_d, [(Duration::ZERO, "http://d/1".to_owned())], "it has its own");
+    let times: Vec<u64> = starts.iter().map(|(at, _)| at.as_secs()).collect();
+    assert_eq!(times, [0, 1, 2, 3], "{starts:?}");
+    let hosts: std::collections::BTreeSet<&str> = starts[..3].iter().map(|(_, url)| &url[7..8]).collect();
+    assert_eq!(hosts.len(), 3, "each host before any has its second turn: {starts:?}");
+}
+
+/// What becomes of every URL is the same, however often the process dies, and no host is asked sooner than it would
+/// have been.
+mod restarts {
+    use super::*;
+
+    /// A web as a function: pages link to others, some fail at first.
+    fn links_of(url: &CanonicalUrl) -> Vec<Link> {
+        let n: u64 = url.path()[1..].parse().unwrap();
+        let host = |n: u64| format!("http://h{}/{n}", n % 5);
+        (1..=3)
+            .map(|i| n * 3 + i)
+            .filter(|n| *n < 400)
+            .map(|n| seed(&host(n)))
+            .map(|link| Link { depth: 1, ..link })
+            .collect()
+    }
+
+    struct Machine {
+        tails: MemoryTails,
+        /// What the store would have: everything settled, in order.
+        log: Vec<Receipt>,
+        /// A checkpoint, and how much of the log it takes into account.
+        kept: Option<(Vec<u8>, usize, bool, MemoryTails)>,
+        runs: u64,
+        known: std::collections::HashSet<String>,
+    }
+
+    impl Machine {
+        fn limits() -> Limits {
+            let mut manners = paced(SECOND, 1).default_manners().clone();
+            manners.obey_robots = true;
+            let retry = RetryTable { base: SECOND };
+            Limits { rules: RuleBook::new(manners, Vec::new()), retry, ..Limits::default() }
+        }
+
+        fn begin(&mut self, now: Stamp) -> Tested {
+            self.runs += 1;
+            let (kept, upto, clean, tails) = match self.kept.clone() {
+                Some((bytes, upto, clean, tails)) => (Some(bytes), upto, clean, tails),
+                None => (None, 0, false, self.tails.clone()),
+            };
+            let f = Frontier::new(Self::limits(), 2, VisitId(self.runs << 32), Box::new(tails));
+            let mut f = Tested { f, visits: HashMap::new() };
+            match kept {
+                Some(bytes) => f.f.restore(&bytes, clean && self.log.len() == upto, true, now).unwrap(),
+                None => {
+                    f.f.begin_anew(now);
+                    f.f.admit(seed("http://h0/0"), None, 0, now);
+                }
+            }
+            for receipt in &self.log[upto..] {
+                f.f.replay(receipt.clone(), now);
+            }
+            f.f.end_replay();
+            let done = Counts { responses: self.log.len() as u64, ..Counts::default() };
+            f.f.resume(done, now);
+            f.fetcher_up(0, 8);
+            f.fetcher_up(1, 8);
+            f
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn lose_nothing_and_ask_nobody_sooner(events in prop::collection::vec((0u8..20, any::<u16>()), 50..600)) {
+            let mut m = Machine { tails: MemoryTails::default(), log: Vec::new(), kept: None, runs: 0, known: Default::default() };
+            m.known.insert("http://h0/0".into());
+            let mut now = t0();
+            let mut f = m.begin(now);
+            let mut out: Vec<Visit> = Vec::new();
+            // When each host was asked last.
+            let mut asked: HashMap<String, Stamp> = HashMap::new();
+            let settle = |f: &mut Tested, m: &mut Machine, visit: Visit, pick: u16, now: Stamp| {
+                let settled = match (visit.purpose, pick % 8) {
+                    (Purpose::Robots, _) => ok(404),
+                    (_, 0) => Settled::Failure(Failure::new(FailureKind::Truncated, "")),
+                    _ => ok(200),
+                };
+                let mut receipt = receipt(visit.clone(), settled.clone());
+                receipt.seq = m.log.len() as u64 + 1;
+                receipt.fetched_at = Timestamp(now.since(Stamp::default()).as_millis() as u64);
+                if settled == ok(200) {
+                    receipt.new_links = links_of(&visit.url).into_iter().filter(|l| m.known.insert(l.url.to_string())).collect();
+                }
+                f.f.settle(&receipt, now, wall(now));
+                m.log.push(receipt);
+            };
+            let mut steps = events.into_iter();
+            for turn in 0..200_000 {
+                let (event, pick) = steps.next().unwrap_or((10, 1));
+                match event {
+                    0 => {
+                        // Killed: what was out is gone, and so is what was put away since.
+                        out.clear();
+                        now = now + Duration::from_millis(u64::from(pick % 3000));
+                        f = m.begin(now);
+                    }
+                    1 => {
+                        let bytes = f.f.checkpoint().unwrap();
+                        // The chunks are in the frontier's own tails: a copy of them is what the disk has.
+                        let mut tails = MemoryTails::default();
+                        for id in bytes.chunks { tails.insert(id, f.f.tails.get(id).unwrap()); }
+                        m.kept = Some((bytes.bytes, m.log.len(), false, tails));
+                    }
+                    2..12 if !out.is_empty() => {
+                        let visit = out.swap_remove(usize::from(pick) % out.len());
+                        settle(&mut f, &mut m, visit, pick >> 4, now);
+                    }
+                    _ => now = f.next_wake().filter(|_| out.is_empty()).map_or(now + Duration::from_millis(u64::from(pick % 700)), |at| at.max(now)),
+                }
+                for grant in f.grant(now) {
+                    let host = grant.visit.host.as_str().to_owned();
+                    if let Some(last) = asked.insert(host, now) {
+                        prop_assert!(now.since(last) >= SECOND, "{} after {:?}", grant.visit.url, now.since(last));
+                    }
+                    out.push(grant.visit);
+                }
+                if f.is_finished() && out.is_empty() { break; }
+                prop_assert!(turn < 190_000, "it does not end");
+            }
+            let done: std::collections::HashSet<String> = m.log.iter().filter(|r| r.visit.purpose.is_page()).map(|r| r.visit.url.to_string()).collect();
+            let lost: Vec<_> = m.known.difference(&done).collect();
+            prop_assert!(lost.is_empty(), "lost: {lost:?}");
+            prop_assert_eq!(f.counts().queued, 0);
+        }
     }
 }

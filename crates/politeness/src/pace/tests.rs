@@ -200,7 +200,7 @@ fn outcomes_tell() {
         (page(503, Some("Sun, 06 Nov 1994 08:49:47 GMT")), Told::Refused(Some(ms(10_000)))),
         (page(503, Some("soon")), Told::Refused(None)),
         (failed(FailureKind::Connect), Told::Unreached),
-        (failed(FailureKind::HeadTimeout), Told::Unreached),
+        (failed(FailureKind::HeadTimeout), Told::Silent),
         (failed(FailureKind::Truncated), Told::Answered(ms(5))),
         (failed(FailureKind::Tls), Told::Nothing),
         (failed(FailureKind::Refused), Told::Nothing),
@@ -237,6 +237,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, u64, Told, f32)>> {
         4 => (0u64..5000).prop_map(|took| Told::Answered(ms(took))),
         1 => proptest::option::of(0u64..200_000_000).prop_map(|rest| Told::Refused(rest.map(ms))),
         1 => Just(Told::Unreached),
+        1 => Just(Told::Silent),
         1 => Just(Told::Nothing),
     ];
     proptest::collection::vec((0u64..100_000, 0u64..5000, told, 0.0f32..=1.0), 1..60)
