@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
         Command::Stats(command) => stats::run(command, &args),
         Command::Rebuild => rebuild::run(&args),
         Command::Robots(command) => robots::run(command, &args),
-        Command::Url(command) => checkers::url(command),
+        Command::Url(command) => checkers::url(command, &args),
         Command::Links(command) => checkers::links(command),
     };
     match done {

@@ -7,6 +7,12 @@
 mod layers;
 pub use layers::Layers;
 
+mod reach;
+use reach::one_or_many;
+
+mod rules;
+pub use rules::RuleConfig;
+
 mod units;
 pub use units::{ByteSize, Span};
 
@@ -18,6 +24,7 @@ use wire::{parse_name_server, read_proxies};
 use std::{fmt, path::PathBuf};
 
 use dragline_fetch::Settings;
+use dragline_frontier::{ScopeRules, TrapRules};
 use serde::{Deserialize, Serialize};
 
 /// Fetcher threads at most.
@@ -50,6 +57,8 @@ pub struct Config {
     pub auth: Vec<AuthConfig>,
     /// How a crawl goes about.
     pub crawl: CrawlConfig,
+    /// How some hosts are treated, and others not.
+    pub rules: Vec<RuleConfig>,
     /// How many questions are asked at once.
     pub gather: GatherConfig,
     /// Limits of one request.
@@ -69,6 +78,7 @@ impl Default for Config {
             insecure: Vec::new(),
             auth: Vec::new(),
             crawl: CrawlConfig::default(),
+            rules: Vec::new(),
             gather: GatherConfig::default(),
             fetch: FetchConfig::default(),
         }
@@ -85,12 +95,55 @@ pub struct CrawlConfig {
     pub max_pages: Option<u64>,
     /// Links followed from a seed.
     pub max_depth: Option<u16>,
+    /// Links followed one after another off the scope.
+    pub max_hops_off: u8,
+    /// Patterns (regular expressions) of which a link's URL has to match one, where there are any.
+    #[serde(deserialize_with = "one_or_many")]
+    pub include: Vec<String>,
+    /// Patterns of URLs that are not followed.
+    #[serde(deserialize_with = "one_or_many")]
+    pub exclude: Vec<String>,
+    /// The longest URL that is followed, in bytes.
+    pub max_url_bytes: usize,
+    /// How often one segment may stand in a path.
+    pub max_repeats: u8,
+    /// URLs of one host.
+    pub max_per_host: Option<u64>,
+    /// URLs of one registrable domain.
+    pub max_per_domain: Option<u64>,
+    /// Hosts of one registrable domain; 0 is no bound.
+    pub max_subdomains: u32,
+    /// Queries of one path; 0 is no bound.
+    pub max_query_variations: u32,
+    /// Whether URLs of a kind that has stopped bringing anything are left alone.
+    pub trap_guard: bool,
+    /// Whether query parameters are put in the order of their names.
+    pub sort_query: bool,
+    /// Query parameters that are left out of URLs; `tracking` is a list of them, a `*` at the end is any ending.
+    #[serde(deserialize_with = "one_or_many")]
+    pub drop_params: Vec<String>,
+    /// Whether sessions are left out of URLs.
+    pub drop_session_ids: bool,
     /// After this long the crawl drains.
     pub max_time: Option<Span>,
     /// Requests at one host at a time.
     pub per_host: usize,
     /// From start to start of the requests to one host.
     pub delay: Span,
+    /// By how much of itself a delay may be longer at random, 0 to 1.
+    pub jitter: f32,
+    /// The delay is at least so many times what the host takes to answer.
+    pub adaptive_delay: Option<f32>,
+    /// An adaptive delay is never shorter.
+    pub adaptive_min: Span,
+    /// An adaptive delay is never longer.
+    pub adaptive_max: Span,
+    /// Longest `Crawl-delay` that is kept to.
+    pub crawl_delay_max: Span,
+    /// Requests at one address at a time, whatever its hosts; ten times `per_host` without.
+    pub per_ip: Option<u32>,
+    /// From start to start of the requests to one address; a tenth of `delay` without.
+    pub ip_delay: Option<Span>,
     /// Requests out at a time in all.
     pub concurrency: usize,
     /// Whether robots.txt is obeyed.
@@ -114,13 +167,34 @@ pub struct CrawlConfig {
 
 impl Default for CrawlConfig {
     fn default() -> Self {
+        let (scope, traps) = (ScopeRules::default(), TrapRules::default());
         Self {
             scope: ScopeName::Host,
             max_pages: None,
             max_depth: None,
+            max_hops_off: scope.hops_off_max,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            max_url_bytes: scope.url_bytes_max,
+            max_repeats: scope.repeats_max,
+            max_per_host: None,
+            max_per_domain: None,
+            max_subdomains: traps.subdomains_max.unwrap_or(0),
+            max_query_variations: traps.query_variations_max.unwrap_or(0),
+            trap_guard: true,
+            sort_query: false,
+            drop_params: Vec::new(),
+            drop_session_ids: false,
             max_time: None,
             per_host: 1,
             delay: Span::from_secs(1),
+            jitter: 0.0,
+            adaptive_delay: None,
+            adaptive_min: Span::from_secs(0),
+            adaptive_max: Span::from_secs(60),
+            crawl_delay_max: Span::from_secs(300),
+            per_ip: None,
+            ip_delay: None,
             concurrency: 256,
             robots: RobotsName::Obey,
             cookies: true,
@@ -315,7 +389,10 @@ impl Config {
             ("fetch.head_timeout", fetch.head_timeout),
             ("fetch.idle_timeout", fetch.idle_timeout),
             ("fetch.total_timeout", fetch.total_timeout),
-        ] {
+        ]
+        .into_iter()
+        .chain(crawl.spans())
+        {
             if span.get() > SPAN_MAX {
                 return Err(ConfigError::value(key, &span.to_string(), "must be at most a year"));
             }
@@ -325,6 +402,8 @@ impl Config {
             return Err(ConfigError::value("user_agent", &self.user_agent, why));
         }
         self.gather.rate()?;
+        self.crawl.check_reach()?;
+        self.rules()?;
         self.fetch_settings().map(drop)
     }
 }

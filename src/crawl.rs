@@ -18,7 +18,7 @@ use std::{
 use dragline_actors::{Addresses, Control, End, Follow, Plan, Snapshot, StopReason, ring};
 use dragline_cookies::Jar;
 use dragline_fetch::{Auth, OriginAuth, SettingsError};
-use dragline_frontier::{Limits, RetryTable, Scope, ScopeKind, TrapRules};
+use dragline_frontier::{Limits, RetryTable, ScopeKind};
 use dragline_model::{CanonicalUrl, Link, UrlError};
 use dragline_politeness::product_token;
 use dragline_storage::{Options, Store, StoreError};
@@ -216,7 +216,7 @@ impl Crawl {
         settings.auth.extend(self.auth);
         let fetch = dragline_fetch::Shared::new(settings).map_err(CrawlError::Settings)?;
         let store = Store::create_or_open(&self.config.store, Options::default())?;
-        let scope = Scope::new(crawl.scope.into(), &seeds, crawl.max_depth);
+        let scope = crawl.scope(&seeds)?;
         let agent: Arc<str> = product_token(&self.config.user_agent).into();
         let obeys = crawl.robots == RobotsName::Obey;
         let plan = Plan {
@@ -224,7 +224,7 @@ impl Crawl {
             seeds: seeds.into_iter().map(Link::seed).collect(),
             store,
             limits: Limits {
-                rules: manners::rule_book(crawl),
+                rules: manners::rule_book(&self.config)?,
                 address: Some(manners::address(crawl)),
                 robots: manners::robots(crawl),
                 agent: agent.clone(),
@@ -232,7 +232,7 @@ impl Crawl {
                 max_pages: crawl.max_pages,
                 retry: RetryTable { base: crawl.retry_wait.get() },
                 patience: crawl.patience.get(),
-                traps: TrapRules::default(),
+                traps: crawl.trap_rules(),
                 score: None,
             },
             addresses: Some(Addresses::Public),

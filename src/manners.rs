@@ -8,7 +8,7 @@ use std::time::Duration;
 use dragline_frontier::{Manners, RuleBook};
 use dragline_politeness::{BackOffRules, PaceRules, RobotsRules};
 
-use crate::config::{CrawlConfig, RobotsName};
+use crate::config::{Config, ConfigError, CrawlConfig, RobotsName, Span};
 
 /// An address gets the pace of so many hosts, where nothing else is said: a server that hosts a hundred sites is
 /// still one server.
@@ -18,25 +18,24 @@ const HOSTS_PER_ADDRESS: u32 = 10;
 const ROBOTS_RETRY: u32 = 2;
 
 /// How hosts are treated.
-pub(crate) fn rule_book(crawl: &CrawlConfig) -> RuleBook {
-    let usual = PaceRules::default();
+pub(crate) fn rule_book(config: &Config) -> Result<RuleBook, ConfigError> {
+    let crawl = &config.crawl;
+    let usual = crawl.pace(PaceRules::default());
     let pace = PaceRules {
-        delay: crawl.delay.get(),
-        concurrency: u32::try_from(crawl.per_host).unwrap_or(u32::MAX),
         refused: BackOffRules { first: crawl.back_off.get(), ..usual.refused },
         unreached: BackOffRules { first: crawl.retry_wait.get(), ..usual.unreached },
         ..usual
     };
     let obey_robots = crawl.robots == RobotsName::Obey;
-    RuleBook::new(Manners { pace, obey_robots, ..Manners::default() }, Vec::new())
+    Ok(RuleBook::new(Manners { pace, obey_robots, ..Manners::default() }, config.rules()?))
 }
 
 /// How an address is treated that several hosts share.
 pub(crate) fn address(crawl: &CrawlConfig) -> PaceRules {
     let per_host = u32::try_from(crawl.per_host).unwrap_or(u32::MAX);
     PaceRules {
-        delay: crawl.delay.get() / HOSTS_PER_ADDRESS,
-        concurrency: per_host.saturating_mul(HOSTS_PER_ADDRESS),
+        delay: crawl.ip_delay.map_or(crawl.delay.get() / HOSTS_PER_ADDRESS, Span::get),
+        concurrency: crawl.per_ip.unwrap_or(per_host.saturating_mul(HOSTS_PER_ADDRESS)),
         adaptive: None,
         jitter: 0.0,
         ..PaceRules::default()

@@ -142,6 +142,32 @@ pub(super) struct CrawlLimitArgs {
     /// Follow links at most N steps from a seed
     #[arg(long, value_name = "N")]
     max_depth: Option<u64>,
+    /// Follow links at most N steps off the scope [default: 0]
+    #[arg(long, value_name = "N")]
+    max_hops_off: Option<u64>,
+    /// Follow only links whose URL matches a regular expression (repeatable: one of them)
+    #[arg(long, value_name = "RE")]
+    include: Vec<String>,
+    /// Do not follow links whose URL matches a regular expression (repeatable: any of them)
+    #[arg(long, value_name = "RE")]
+    exclude: Vec<String>,
+    /// At most N URLs of one host
+    #[arg(long, value_name = "N")]
+    max_per_host: Option<u64>,
+    /// At most N URLs of one registrable domain
+    #[arg(long, value_name = "N")]
+    max_per_domain: Option<u64>,
+    /// At most N hosts of one registrable domain; 0 is no bound [default: 10000]
+    #[arg(long, value_name = "N")]
+    max_subdomains: Option<u64>,
+    /// At most N queries of one path; 0 is no bound [default: 100000]
+    #[arg(long, value_name = "N")]
+    max_query_variations: Option<u64>,
+    /// Follow links into what looks like a trap: pages that bring nothing new and lead to more of their kind
+    #[arg(long)]
+    no_trap_guard: bool,
+    #[command(flatten)]
+    canonical: CanonicalArgs,
     /// Drain after this long
     #[arg(long, value_name = "D")]
     max_time: Option<String>,
@@ -151,6 +177,18 @@ pub(super) struct CrawlLimitArgs {
     /// From the start of one request to a host to the start of the next [default: 1s]
     #[arg(long, value_name = "D")]
     delay: Option<String>,
+    /// Lengthen each delay at random by up to this share of it, 0 to 1 [default: 0]
+    #[arg(long, value_name = "F")]
+    jitter: Option<f64>,
+    /// Wait at least F times as long as the host takes to answer
+    #[arg(long, value_name = "F")]
+    adaptive_delay: Option<f64>,
+    /// Requests at one address at a time, whatever its hosts [default: 10 times --per-host]
+    #[arg(long, value_name = "N")]
+    per_ip: Option<u64>,
+    /// From the start of one request to an address to the start of the next [default: a tenth of --delay]
+    #[arg(long, value_name = "D")]
+    ip_delay: Option<String>,
     /// Requests out at a time in all [default: 256]
     #[arg(long, value_name = "N")]
     concurrency: Option<u64>,
@@ -160,6 +198,20 @@ pub(super) struct CrawlLimitArgs {
     /// Whether robots.txt is obeyed [default: obey]
     #[arg(long, value_name = "obey|ignore")]
     robots: Option<String>,
+}
+
+/// What is left out of URLs.
+#[derive(Debug, ClapArgs)]
+pub(super) struct CanonicalArgs {
+    /// Put query parameters in the order of their names
+    #[arg(long)]
+    sort_query: bool,
+    /// Leave query parameters out: a NAME, NAME* for all that begin so, tracking for those that only follow visitors
+    #[arg(long, value_name = "tracking,NAME,…", value_delimiter = ',')]
+    drop_params: Vec<String>,
+    /// Leave sessions out: ;jsessionid=…, PHPSESSID=…, sid=… and their like
+    #[arg(long)]
+    drop_session_ids: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -264,6 +316,8 @@ pub(super) struct UrlArgs {
     /// Read {"url","base"} lines from standard input, answer each with "canonical" or "error"
     #[arg(long, conflicts_with = "urls")]
     pub jsonl: bool,
+    #[command(flatten)]
+    pub canonical: CanonicalArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -421,6 +475,9 @@ impl Args {
         if let Command::Fetch(fetch) = &self.command {
             fetch.lay(&mut layers);
         }
+        if let Command::Url(url) = &self.command {
+            url.canonical.lay(&mut layers);
+        }
         layers.build()
     }
 }
@@ -428,7 +485,6 @@ impl Args {
 impl SharedArgs {
     fn lay(&self, layers: &mut Layers) {
         let path = |path: &PathBuf| Value::from(path.to_string_lossy().into_owned());
-        let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.to_vec().into());
         let flags = [
             ("store", "--store", self.store.as_ref().map(path)),
             ("ca_file", "--ca-file", self.ca_file.as_ref().map(path)),
@@ -443,16 +499,52 @@ impl SharedArgs {
     }
 }
 
+impl CanonicalArgs {
+    fn lay(&self, layers: &mut Layers) {
+        let flags = [
+            ("crawl.sort_query", "--sort-query", self.sort_query.then_some(Value::from(true))),
+            ("crawl.drop_params", "--drop-params", list(&self.drop_params)),
+            (
+                "crawl.drop_session_ids",
+                "--drop-session-ids",
+                self.drop_session_ids.then_some(Value::from(true)),
+            ),
+        ];
+        lay(layers, flags);
+    }
+}
+
+fn list(texts: &[String]) -> Option<Value> {
+    (!texts.is_empty()).then(|| texts.to_vec().into())
+}
+
 impl CrawlLimitArgs {
     fn lay(&self, layers: &mut Layers) {
+        self.canonical.lay(layers);
         let text = |text: &Option<String>| text.clone().map(Value::from);
         let flags = [
             ("crawl.scope", "--scope", text(&self.scope)),
             ("crawl.max_pages", "--max-pages", self.max_pages.map(Value::from)),
             ("crawl.max_depth", "--max-depth", self.max_depth.map(Value::from)),
+            ("crawl.max_hops_off", "--max-hops-off", self.max_hops_off.map(Value::from)),
+            ("crawl.include", "--include", list(&self.include)),
+            ("crawl.exclude", "--exclude", list(&self.exclude)),
+            ("crawl.max_per_host", "--max-per-host", self.max_per_host.map(Value::from)),
+            ("crawl.max_per_domain", "--max-per-domain", self.max_per_domain.map(Value::from)),
+            ("crawl.max_subdomains", "--max-subdomains", self.max_subdomains.map(Value::from)),
+            (
+                "crawl.max_query_variations",
+                "--max-query-variations",
+                self.max_query_variations.map(Value::from),
+            ),
+            ("crawl.trap_guard", "--no-trap-guard", self.no_trap_guard.then_some(Value::from(false))),
             ("crawl.max_time", "--max-time", text(&self.max_time)),
             ("crawl.per_host", "--per-host", self.per_host.map(Value::from)),
             ("crawl.delay", "--delay", text(&self.delay)),
+            ("crawl.jitter", "--jitter", self.jitter.map(Value::from)),
+            ("crawl.adaptive_delay", "--adaptive-delay", self.adaptive_delay.map(Value::from)),
+            ("crawl.per_ip", "--per-ip", self.per_ip.map(Value::from)),
+            ("crawl.ip_delay", "--ip-delay", text(&self.ip_delay)),
             ("crawl.concurrency", "--concurrency", self.concurrency.map(Value::from)),
             ("crawl.cookies", "--no-cookies", self.no_cookies.then_some(Value::from(false))),
             ("crawl.robots", "--robots", text(&self.robots)),

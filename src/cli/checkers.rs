@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     Trouble,
-    args::{LinksArgs, UrlArgs},
+    args::{Args, LinksArgs, UrlArgs},
 };
 use crate::model::{CanonicalUrl, UrlError};
 
@@ -18,7 +18,9 @@ struct Question {
     base: Option<String>,
 }
 
-pub(super) fn url(command: &UrlArgs) -> Result<u8, Trouble> {
+pub(super) fn url(command: &UrlArgs, args: &Args) -> Result<u8, Trouble> {
+    let normaliser = args.config()?.crawl.normaliser()?;
+    let canonical = |text: &str, base: Option<&str>| canonical(text, base).map(|url| normaliser.apply(url));
     let mut out = io::stdout().lock();
     if command.jsonl {
         for (number, line) in io::stdin().lock().lines().enumerate() {

@@ -36,6 +36,7 @@ impl Layers {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("allow_net")
+            .with_list_parse_key("crawl.drop_params")
             .with_list_parse_key("insecure")
             .with_list_parse_key("name_servers")
             .with_list_parse_key("proxy")
@@ -185,11 +186,11 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::Span;
 
-    fn from_toml(text: &str) -> Result<Config, String> {
+    pub(in crate::config) fn from_toml(text: &str) -> Result<Config, String> {
         let mut layers = Layers::new();
         let source = config::File::from_str(text, config::FileFormat::Toml);
         layers.add("test.toml".into(), source).map_err(|e| e.to_string())?;

@@ -1,5 +1,7 @@
 //! URLs that nobody here wrote, where they are at hand: the URL Standard's own cases, other normalisers' cases.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use dragline_model::{CanonicalUrl, Normaliser, ParamNames};
