@@ -4,6 +4,9 @@
 //! command line. An unknown key or a wrong value is refused with its source, its name and the nearest known
 //! name; nothing is silently coerced (`1.9` is not `2`).
 
+mod follow;
+pub(crate) use follow::follow_json;
+
 mod layers;
 pub use layers::Layers;
 
@@ -124,6 +127,21 @@ pub struct CrawlConfig {
     pub drop_params: Vec<String>,
     /// Whether sessions are left out of URLs.
     pub drop_session_ids: bool,
+    /// What is followed besides links: `json` for the URLs in JSON documents, `json=POINTER` for some of them.
+    #[serde(deserialize_with = "one_or_many")]
+    pub follow: Vec<String>,
+    /// Whether the candidates of `srcset` are links.
+    pub srcset: bool,
+    /// Whether links with `rel=nofollow`, `ugc` or `sponsored` are left out.
+    pub nofollow: bool,
+    /// Whether the sitemaps that robots.txt files and pages name are asked for.
+    pub sitemaps: bool,
+    /// What was fetched is fetched again, no sooner than after this; never, without.
+    pub refresh: Option<Span>,
+    /// What is found unchanged is left alone for twice as long, up to this; as `refresh`, without.
+    pub refresh_max: Option<Span>,
+    /// Whether a crawl with `refresh` ends when nothing is due, instead of waiting for what will be.
+    pub once: bool,
     /// After this long the crawl drains.
     pub max_time: Option<Span>,
     /// Requests at one host at a time.
@@ -185,6 +203,13 @@ impl Default for CrawlConfig {
             sort_query: false,
             drop_params: Vec::new(),
             drop_session_ids: false,
+            follow: Vec::new(),
+            srcset: false,
+            nofollow: false,
+            sitemaps: true,
+            refresh: None,
+            refresh_max: None,
+            once: false,
             max_time: None,
             per_host: 1,
             delay: Span::from_secs(1),
@@ -381,6 +406,10 @@ impl Config {
             ("crawl.max_time", crawl.max_time.unwrap_or(Span::from_secs(0))),
             ("crawl.delay", crawl.delay),
             ("crawl.retry_wait", crawl.retry_wait),
+            ("crawl.back_off", crawl.back_off),
+            ("crawl.patience", crawl.patience),
+            ("crawl.refresh", crawl.refresh.unwrap_or(Span::from_secs(0))),
+            ("crawl.refresh_max", crawl.refresh_max.unwrap_or(Span::from_secs(0))),
             ("gather.retry_wait", self.gather.retry_wait),
             ("gather.max_time", self.gather.max_time.unwrap_or(Span::from_secs(0))),
             ("crawl.drain_limit", crawl.drain_limit),

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dragline_actors::{Addresses, Control, End, Follow, Plan, Snapshot, StopReason, ring};
+use dragline_actors::{Control, End, Follow, Plan, Snapshot, StopReason, ring};
 use dragline_cookies::Jar;
 use dragline_fetch::{Auth, OriginAuth, SettingsError};
 use dragline_frontier::{Limits, RetryTable, ScopeKind};
@@ -216,6 +216,8 @@ impl Crawl {
         settings.auth.extend(self.auth);
         let fetch = dragline_fetch::Shared::new(settings).map_err(CrawlError::Settings)?;
         let store = Store::create_or_open(&self.config.store, Options::default())?;
+        let normaliser = crawl.normaliser()?;
+        let seeds: Vec<_> = seeds.into_iter().map(|seed| normaliser.apply(seed)).collect();
         let scope = crawl.scope(&seeds)?;
         let agent: Arc<str> = product_token(&self.config.user_agent).into();
         let obeys = crawl.robots == RobotsName::Obey;
@@ -235,16 +237,13 @@ impl Crawl {
                 traps: crawl.trap_rules(),
                 score: None,
             },
-            addresses: Some(Addresses::Public),
+            addresses: Some(manners::addresses(crawl)),
             follow: Follow {
-                extract: dragline_extract::Options {
-                    meta_names: vec![agent.to_string()],
-                    ..dragline_extract::Options::default()
-                },
+                extract: crawl.extract(&agent)?,
                 agent,
                 robots: obeys,
-                sitemaps: obeys,
-                normaliser: Arc::default(),
+                sitemaps: crawl.sitemaps,
+                normaliser: Arc::new(normaliser),
             },
             fetch,
             cookies: crawl.cookies.then(Jar::default),

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use dragline_frontier::{Manners, RuleBook};
+use dragline_actors::Addresses;
+use dragline_frontier::{Manners, Refresh, RuleBook};
 use dragline_politeness::{BackOffRules, PaceRules, RobotsRules};
 
 use crate::config::{Config, ConfigError, CrawlConfig, RobotsName, Span};
@@ -27,7 +28,11 @@ pub(crate) fn rule_book(config: &Config) -> Result<RuleBook, ConfigError> {
         ..usual
     };
     let obey_robots = crawl.robots == RobotsName::Obey;
-    Ok(RuleBook::new(Manners { pace, obey_robots, ..Manners::default() }, config.rules()?))
+    let refresh = crawl.refresh.map(|min| {
+        let max = crawl.refresh_max.unwrap_or(min);
+        Refresh::between(min.get(), max.get())
+    });
+    Ok(RuleBook::new(Manners { pace, obey_robots, refresh, ..Manners::default() }, config.rules()?))
 }
 
 /// How an address is treated that several hosts share.
@@ -40,6 +45,12 @@ pub(crate) fn address(crawl: &CrawlConfig) -> PaceRules {
         jitter: 0.0,
         ..PaceRules::default()
     }
+}
+
+/// Whose pace is shared. What belongs to the user himself (a private address that was allowed, or one that a name was
+/// sent to) is his to be asked as he likes, unless he says how.
+pub(crate) fn addresses(crawl: &CrawlConfig) -> Addresses {
+    if crawl.per_ip.is_some() || crawl.ip_delay.is_some() { Addresses::All } else { Addresses::Public }
 }
 
 /// How robots.txt files are come by.

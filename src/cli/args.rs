@@ -168,6 +168,28 @@ pub(super) struct CrawlLimitArgs {
     no_trap_guard: bool,
     #[command(flatten)]
     canonical: CanonicalArgs,
+    /// Follow the URLs in JSON documents: json for all of them, json=/results/*/url for those that a pointer leads to
+    /// (RFC 6901, * for any one segment; repeatable)
+    #[arg(long, value_name = "json[=POINTER]")]
+    follow: Vec<String>,
+    /// Follow the candidates of srcset, too
+    #[arg(long)]
+    srcset: bool,
+    /// Do not follow links with rel=nofollow, ugc or sponsored
+    #[arg(long)]
+    nofollow: bool,
+    /// Do not ask for sitemaps
+    #[arg(long)]
+    no_sitemaps: bool,
+    /// Ask again for what was fetched longer ago than this, and go on doing so; unchanged pages cost a 304
+    #[arg(long, value_name = "D")]
+    refresh: Option<String>,
+    /// Leave what does not change alone for longer and longer, up to this [default: as --refresh]
+    #[arg(long, value_name = "D")]
+    refresh_max: Option<String>,
+    /// With --refresh: end when nothing is due
+    #[arg(long)]
+    once: bool,
     /// Drain after this long
     #[arg(long, value_name = "D")]
     max_time: Option<String>,
@@ -538,6 +560,13 @@ impl CrawlLimitArgs {
                 self.max_query_variations.map(Value::from),
             ),
             ("crawl.trap_guard", "--no-trap-guard", self.no_trap_guard.then_some(Value::from(false))),
+            ("crawl.follow", "--follow", list(&self.follow)),
+            ("crawl.srcset", "--srcset", self.srcset.then_some(Value::from(true))),
+            ("crawl.nofollow", "--nofollow", self.nofollow.then_some(Value::from(true))),
+            ("crawl.sitemaps", "--no-sitemaps", self.no_sitemaps.then_some(Value::from(false))),
+            ("crawl.refresh", "--refresh", text(&self.refresh)),
+            ("crawl.refresh_max", "--refresh-max", text(&self.refresh_max)),
+            ("crawl.once", "--once", self.once.then_some(Value::from(true))),
             ("crawl.max_time", "--max-time", text(&self.max_time)),
             ("crawl.per_host", "--per-host", self.per_host.map(Value::from)),
             ("crawl.delay", "--delay", text(&self.delay)),

@@ -10,6 +10,7 @@ use super::{
     Trouble,
     args::{Args, LinksArgs, UrlArgs},
 };
+use crate::config::follow_json;
 use crate::model::{CanonicalUrl, UrlError};
 
 #[derive(Deserialize)]
@@ -73,7 +74,7 @@ pub(super) fn links(command: &LinksArgs) -> Result<u8, Trouble> {
     let options = extract::Options {
         srcset: command.srcset,
         nofollow: command.nofollow,
-        json: follow(&command.follow)?,
+        json: follow_json(&command.follow).map_err(|why| Trouble::Usage(format!("--follow {why}")))?,
         as_sitemap: command.sitemap,
         ..extract::Options::default()
     };
@@ -105,33 +106,6 @@ pub(super) fn links(command: &LinksArgs) -> Result<u8, Trouble> {
         super::screen::say(&format!("links: {error}"));
     }
     Ok(0)
-}
-
-/// What `--follow` says of JSON.
-fn follow(values: &[String]) -> Result<FollowJson, Trouble> {
-    let mut pointers = Vec::new();
-    let mut everywhere = false;
-    for value in values {
-        match value.split_once('=').unwrap_or((value, "")) {
-            ("json", "") => everywhere = true,
-            ("json", pointer) => pointers.push(pointer),
-            _ => {
-                let value = value.escape_debug();
-                return Err(Trouble::Usage(format!(
-                    "--follow {value}: json is what can be followed, everywhere (json) or at a pointer \
-                     (json=/results/*/url)"
-                )));
-            }
-        }
-    }
-    if everywhere {
-        return Ok(FollowJson::Everywhere);
-    }
-    if pointers.is_empty() {
-        return Ok(FollowJson::No);
-    }
-    let pointers = extract::JsonPointers::parse(pointers);
-    pointers.map(FollowJson::Pointers).map_err(|error| Trouble::Usage(format!("--follow json=…: {error}")))
 }
 
 /// The URL is one that the document leads to, and not only names.

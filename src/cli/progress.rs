@@ -17,6 +17,8 @@ use crate::{Report, Snapshot};
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 /// How often a log line is written where there is no terminal.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Traps, and hosts that were left, in the summary; the report has all.
+const SHOWN_MAX: usize = 5;
 /// The rate is that of the last five seconds.
 const RATE_SAMPLES: usize = 25;
 
@@ -125,6 +127,7 @@ fn resting(snapshot: &Snapshot, now: Instant) -> Option<Duration> {
 pub(super) fn summary(report: &Report, store: &std::path::Path) -> String {
     let mut lines = Vec::new();
     let headline = match report.stopped_because.as_str() {
+        "finished" if report.queued > 0 => "finished: what is left has to wait for another run".to_owned(),
         "finished" => "finished: nothing is left to fetch".to_owned(),
         "max_pages" => "stopped: the page budget is used up".to_owned(),
         "max_time" => "stopped: the time budget is used up".to_owned(),
@@ -145,6 +148,31 @@ pub(super) fn summary(report: &Report, store: &std::path::Path) -> String {
         let kinds: Vec<String> =
             report.failures.iter().map(|(kind, n)| format!("{kind} {}", grouped(*n))).collect();
         lines.push(format!("{} given up: {}", counted(report.failed(), "URL"), kinds.join(", ")));
+    }
+    if !report.left_alone.is_empty() {
+        let kinds: Vec<String> =
+            report.left_alone.iter().map(|(reason, n)| format!("{reason} {}", grouped(*n))).collect();
+        let all = report.left_alone.values().sum();
+        lines.push(format!("{} left alone: {}", counted(all, "URL"), kinds.join(", ")));
+    }
+    for trap in report.traps.iter().take(SHOWN_MAX) {
+        let (shape, example) = (printable(&trap.shape, 200), printable(&trap.example, 300));
+        lines
+            .push(format!("  a trap? {shape}: {} left alone, as {example}", counted(trap.left_alone, "URL")));
+    }
+    for left in report.left_hosts.iter().take(SHOWN_MAX) {
+        let host = printable(&left.host, 200);
+        lines.push(format!(
+            "{host} was left with {} to ask: {}",
+            counted(left.waiting as u64, "URL"),
+            left.why
+        ));
+    }
+    if report.left_hosts.len() > SHOWN_MAX {
+        lines.push(format!(
+            "and so were {} more",
+            counted((report.left_hosts.len() - SHOWN_MAX) as u64, "host")
+        ));
     }
     if !report.restarts.is_empty() {
         let actors: Vec<String> = report.restarts.iter().map(|(name, n)| format!("{name} {n}")).collect();

@@ -144,6 +144,8 @@ impl Coordinator {
             return;
         }
         self.over = Some(reason.clone());
+        let (left, parked) = (self.frontier.left_hosts(self.now()), self.frontier.parked_shapes());
+        self.progress.update(|s| (s.left_hosts, s.parked_shapes) = (left, parked));
         if !self.checkpoint(true) {
             self.lines.finished.send(Finished(reason));
         }

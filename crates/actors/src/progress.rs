@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use dragline_frontier::Counts;
+use dragline_frontier::{Counts, LeftHost, Parked};
 use dragline_model::Ledger;
 
 /// The figures of a running crawl. Cloning shares them.
@@ -38,6 +38,10 @@ pub struct Snapshot {
     pub last_failure: Option<String>,
     /// Deaths of actors, by name.
     pub deaths: BTreeMap<String, u64>,
+    /// At the end: the hosts that were not waited for.
+    pub left_hosts: Vec<LeftHost>,
+    /// At the end: the shapes of URLs that the trap guard left alone.
+    pub parked_shapes: Vec<Parked>,
     /// No more visits are granted.
     pub draining: bool,
     /// When the next host that waits (for its delay, or for the rest it asked for) has its turn.

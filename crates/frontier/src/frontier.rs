@@ -4,6 +4,7 @@
 
 mod grant;
 mod keep;
+mod left;
 mod replay;
 mod settle;
 
@@ -20,6 +21,7 @@ use dragline_model::{CanonicalUrl, FingerprintMap, HostKey, Link, Purpose, Visit
 use dragline_politeness::{PaceRules, RobotsRules, Stamp};
 
 pub use keep::{Checkpoint, Unreadable};
+pub use left::LeftHost;
 
 use crate::{
     Brought, Counts, RetryTable, Scope, TrapRules, Traps,

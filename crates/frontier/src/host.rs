@@ -107,6 +107,19 @@ impl Host {
         silent || next.since(now) > patience || held.min().is_some_and(|since| now.since(since) > patience)
     }
 
+    /// Why nobody waits for it, in words.
+    pub(crate) fn why_beyond(&self, now: Stamp) -> String {
+        if let Some(silence) = self.silence {
+            let since = now.since(silence.since).as_secs();
+            let again = if self.answered { "no answer any more" } else { "never an answer" };
+            return format!("{again}: {} attempts in {since} s", silence.contacts);
+        }
+        if let Some(since) = self.robots.iter().filter_map(|robots| robots.held_since(now)).min() {
+            return format!("its robots.txt cannot be had, for {} s now", now.since(since).as_secs());
+        }
+        self.pace.explain(&self.rules.base().pace, now)
+    }
+
     /// URLs that wait, those for another attempt too.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len() + self.retrying

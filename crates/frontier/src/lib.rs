@@ -32,7 +32,7 @@
 //! ```
 
 mod frontier;
-pub use frontier::{Checkpoint, Frontier, Grant, Limits, Score, ScoreFn, Unreadable, Verdict};
+pub use frontier::{Checkpoint, Frontier, Grant, LeftHost, Limits, Score, ScoreFn, Unreadable, Verdict};
 
 mod counts;
 pub use counts::Counts;
