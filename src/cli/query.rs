@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Trouble,
     args::{Args, QueryArgs},
-    text::{counted, printable, size},
+    text::{counted, printable, size, time},
 };
 use crate::{
     model::Timings,
@@ -115,10 +115,11 @@ pub(super) fn line(record: &Record) -> Value {
         "seq": record.seq,
         "url": record.url,
         "status": record.status,
-        "fetched_at": humantime::format_rfc3339_millis(record.fetched_at.into()).to_string(),
+        "fetched_at": time(record.fetched_at),
         "mime": record.mime,
         "size": record.size,
         "digest": record.digest,
+        "purpose": record.purpose,
         "depth": record.depth,
         "via": record.via,
         "location": record.location,

@@ -9,7 +9,7 @@ use super::{
     args::{Args, ShowArgs},
     query::line,
     screen,
-    text::{printable, size},
+    text::{counted, printable, size, time},
 };
 use crate::{
     model::{CanonicalUrl, ResponseHead},
@@ -70,7 +70,7 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
 }
 
 fn decoded(payload: &Payload) -> Result<Vec<u8>, Trouble> {
-    let coding = payload.head.content_encoding();
+    let coding = payload.body_head.content_encoding();
     let decoded = dragline_coding::decode(coding.as_deref(), payload.body.clone(), &SHOWN)
         .map_err(|error| Trouble::Usage(format!("{error}; --raw shows the body as it came")))?;
     if let Some(cut) = decoded.truncated {
@@ -83,7 +83,7 @@ fn links(record: &Record, payload: &Payload) -> Result<Vec<CanonicalUrl>, Troubl
     let body = decoded(payload)?;
     let document = dragline_extract::Document {
         url: &record.url,
-        content_type: payload.head.field_str("content-type"),
+        content_type: payload.body_head.field_str("content-type"),
         body: &body,
     };
     Ok(dragline_extract::all_links(&document, &dragline_extract::Limits::default()))
@@ -96,10 +96,15 @@ fn overview(out: &mut impl Write, record: &Record, payload: Option<&Payload>) ->
     row("url", record.url.as_str())?;
     row("status", &record.status.map(|status| status.to_string()).unwrap_or_default())?;
     row("error", &record.error.as_ref().map(ToString::to_string).unwrap_or_default())?;
-    row("fetched", &humantime::format_rfc3339_millis(record.fetched_at.into()).to_string())?;
+    if record.steady > 0 {
+        let since = record.changed_at.unwrap_or(record.fetched_at);
+        let looks = counted(u64::from(record.steady), "look");
+        row("unchanged", &format!("by {looks} in a row, since {}", time(since)))?;
+    }
+    row("fetched", &time(record.fetched_at))?;
     row("type", record.mime.as_deref().unwrap_or_default())?;
     row("location", record.location.as_deref().unwrap_or_default())?;
-    if record.status.is_some() {
+    if record.status.is_some() && !record.is_not_modified() {
         row("size", &size(record.size))?;
     }
     row("truncated", record.truncated.map(|t| t.as_str()).unwrap_or_default())?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::Timestamp;
+
 /// `1234567` → `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -32,6 +34,11 @@ pub(super) fn size(bytes: u64) -> String {
     }
     let decimals = usize::from(unit > 0 && value < 99.5);
     format!("{value:.decimals$} {}", UNITS[unit])
+}
+
+/// A moment, in UTC: `2026-01-01T00:00:00.000Z`.
+pub(super) fn time(at: Timestamp) -> String {
+    humantime::format_rfc3339_millis(at.into()).to_string()
 }
 
 /// `00:07`, `12:34`, `1:02:03`.

@@ -322,8 +322,15 @@ impl Index {
         if let Some(value) = lock(&self.held).record(seq) {
             return row(&self.dir, seq, value.into()).map(Some);
         }
-        let _written = lock(&self.writing);
-        let value = self.db()?.get(schema::record_key(seq)).map_err(|e| self.trouble(e))?;
+        let get = || self.db()?.get(schema::record_key(seq)).map_err(|e| self.trouble(e));
+        // A record never changes: the one that sled has is the one, whatever is being written, and for however long.
+        let value = match get()? {
+            Some(value) => Some(value),
+            None => {
+                let _written = lock(&self.writing);
+                get()?
+            }
+        };
         value.map(|value| row(&self.dir, seq, value)).transpose()
     }
 
@@ -350,24 +357,35 @@ impl Index {
     }
 }
 
-/// Records in order.
+/// Records in order, from the front or from the back.
 pub(crate) struct Rows {
     dir: PathBuf,
     iter: sled::Iter,
+}
+
+impl Rows {
+    fn row(&self, pair: sled::Result<(sled::IVec, sled::IVec)>) -> Result<Row, StoreError> {
+        let (key, value) = pair.map_err(|error| trouble(&self.dir, error))?;
+        match schema::key_seq(&key) {
+            Some(seq) => row(&self.dir, seq, value),
+            None => Err(StoreError::corrupt(&self.dir, "a record's key is cut", REBUILD)),
+        }
+    }
 }
 
 impl Iterator for Rows {
     type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = match self.iter.next()? {
-            Ok(pair) => pair,
-            Err(error) => return Some(Err(trouble(&self.dir, error))),
-        };
-        match schema::key_seq(&key) {
-            Some(seq) => Some(row(&self.dir, seq, value)),
-            None => Some(Err(StoreError::corrupt(&self.dir, "a record's key is cut", REBUILD))),
-        }
+        let pair = self.iter.next()?;
+        Some(self.row(pair))
+    }
+}
+
+impl DoubleEndedIterator for Rows {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let pair = self.iter.next_back()?;
+        Some(self.row(pair))
     }
 }
 

@@ -9,10 +9,11 @@
 //! <store>/archive/       dragline-00000.warc.gz …: WARC 1.1, one gzip member a record
 //! <store>/index/         sled; made anew from the archive whenever it is missing or damaged
 //! <store>/frontier/      what a frontier remembers: made anew likewise
+//! <store>/crawl.json     the settings of the last run, if it kept them
 //! ```
 //!
-//! A page is kept as a *group* of records: `response` (or `revisit`, where its payload was stored before),
-//! `request`, and last a `metadata` record with the [`Record`] as JSON, new links included; its presence
+//! A page is kept as a *group* of records: `response` (or `revisit`, where its payload was stored before, or the
+//! server said that a copy of it still holds), `request`, and last a `metadata` record with the [`Record`] as JSON, new links included; its presence
 //! says that the group is whole. A failure is a `metadata` record alone, and so are seeds.
 //!
 //! What survives what: a killed process loses nothing that was committed; a power cut loses what was
@@ -67,6 +68,8 @@ mod replay;
 mod writer;
 
 mod query;
+mod revisits;
+mod settings;
 mod stats;
 
 pub use error::StoreError;
@@ -79,6 +82,7 @@ pub use query::{Query, Records};
 pub use record::Record;
 pub use recover::Recovery;
 pub use replay::Replayed;
+pub use revisits::{KeptCopy, Standing};
 pub use schema::{FORMAT, Totals};
 pub use seal::{DecodedFacts, Parcel, Sealer};
 pub use stats::{Share, Stats};

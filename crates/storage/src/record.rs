@@ -35,7 +35,7 @@ pub struct Record {
     /// When the request began.
     #[serde(with = "rfc3339")]
     pub fetched_at: Timestamp,
-    /// The type of `Content-Type`, lower case, without parameters.
+    /// The type of `Content-Type`, lower case, without parameters; by a 304 without one, that of the copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mime: Option<String>,
     /// Bytes of the body once its content coding is undone.
@@ -44,7 +44,8 @@ pub struct Record {
     /// Bytes of the body as received.
     #[serde(default)]
     pub bytes: u64,
-    /// `sha256:` and 64 hexadecimal digits, of the body as received; `None` for a failure.
+    /// `sha256:` and 64 hexadecimal digits, of the body as received, or of the one that a 304 stands for; `None` for a
+    /// failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Links followed since the seed.
@@ -62,10 +63,17 @@ pub struct Record {
     /// The record whose copy the answer was to be compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<u64>,
-    /// `ETag`, as it was sent.
+    /// How many looks in a row found the page as it was: 0 where this one found it changed, or had no copy to compare
+    /// it with.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub steady: u8,
+    /// The look that found it as it has been since; `None` where that is this one.
+    #[serde(default, with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
+    /// `ETag`, as it was sent; by a 304 without one, that of the copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// `Last-Modified`, as it was sent.
+    /// `Last-Modified`, as it was sent; likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<String>,
     /// What the page says of itself.
@@ -130,7 +138,7 @@ impl Record {
     }
 
     /// The server was asked whether a copy still holds, and said that it does (RFC 9110 §15.4.5).
-    pub fn is_unchanged_by_word(&self) -> bool {
+    pub fn is_not_modified(&self) -> bool {
         self.status == Some(NOT_MODIFIED) && self.copy.is_some()
     }
 
@@ -145,8 +153,8 @@ impl Record {
     }
 }
 
-/// The status that stands for the payload of a copy.
-const NOT_MODIFIED: u16 = 304;
+/// The status of an answer that stands for the payload of a copy.
+pub(crate) const NOT_MODIFIED: u16 = 304;
 
 /// What most records need, so that the buffer is not grown while it is filled.
 const MIDDLE_BYTES_TYPICAL: usize = 768;
@@ -157,14 +165,35 @@ const SEEDS: &[u8] = br#"{"v":1,"kind":"seeds","seq":"#;
 /// The version of the JSON, its `v`.
 const VERSION: u32 = 1;
 
-/// Puts an entry of kind `page` together: [`Record::middle`] with the number, the links and the payload's owner.
-pub(crate) fn compose(out: &mut Vec<u8>, seq: u64, middle: &[u8], payload_of: Option<u64>, new: &[&Link]) {
+/// What only the writer knows of a visit, because it follows from records before it. The fields are those of
+/// [`Record`], and stand in one only if [`Record::middle`] has not said them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub(crate) struct Belated {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) payload_of: Option<u64>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) steady: u8,
+    #[serde(with = "rfc3339_or_none", skip_serializing_if = "Option::is_none")]
+    pub(crate) changed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mime: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) truncated: Option<Truncation>,
+}
+
+/// Puts an entry of kind `page` together: [`Record::middle`] with the number, the links and what came to light late.
+pub(crate) fn compose(out: &mut Vec<u8>, seq: u64, middle: &[u8], belated: &Belated, new: &[&Link]) {
     out.extend_from_slice(PAGE);
     // Writing into a Vec does not fail, here and below.
     let _ = write!(out, "{seq}");
     out.extend_from_slice(middle);
-    if let Some(owner) = payload_of {
-        let _ = write!(out, r#","payload_of":{owner}"#);
+    if *belated != Belated::default() {
+        let brace = out.len();
+        let _ = serde_json::to_writer(&mut *out, belated);
+        out[brace] = b',';
+        out.pop();
     }
     if !new.is_empty() {
         out.extend_from_slice(br#","links":"#);
@@ -361,17 +390,40 @@ pub(crate) fn spell_time(time: Timestamp) -> impl std::fmt::Display {
     humantime::format_rfc3339_millis(Timestamp(time.0.min(RFC3339_MS_MAX)).into())
 }
 
-mod rfc3339 {
+pub(crate) mod rfc3339 {
     //! A [`Timestamp`] as RFC 3339 text.
     use super::*;
 
-    pub(super) fn serialize<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&spell_time(*time))
     }
 
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         let text = Cow::<'de, str>::deserialize(from)?;
         humantime::parse_rfc3339(&text).map(Timestamp::from).map_err(serde::de::Error::custom)
+    }
+}
+
+pub(crate) mod rfc3339_or_none {
+    //! A [`Timestamp`] as RFC 3339 text, where there is one.
+    use super::*;
+
+    pub(crate) fn serialize<S: serde::Serializer>(
+        time: &Option<Timestamp>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => rfc3339::serialize(time, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        #[derive(Deserialize)]
+        struct Spelled(#[serde(with = "rfc3339")] Timestamp);
+        Ok(Option::<Spelled>::deserialize(from)?.map(|Spelled(time)| time))
     }
 }
 

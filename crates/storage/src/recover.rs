@@ -149,6 +149,6 @@ pub(crate) fn count(state: &mut State, record: &Record, revisit: bool, new_links
         None => totals.failures += 1,
     }
     totals.revisits += u64::from(revisit);
-    totals.unchanged += u64::from(revisit && record.is_unchanged_by_word());
+    totals.unchanged += u64::from(revisit && record.is_not_modified());
     totals.bytes += record.bytes;
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use dragline_model::{
     CanonicalUrl, Failure, Harvest, Link, Outcome, Page, Receipt, RobotsAnswer, Settled, Sketch, Timestamp,
-    Visit, VisitId,
+    Validators, Visit, VisitId,
 };
 
 use crate::{
@@ -63,7 +63,9 @@ impl Sealer {
                 record.error = Some(failure);
                 None
             }
-            Outcome::Page(page) => Some(self.seal_page(&mut record, id, &page, decoded)),
+            Outcome::Page(page) => {
+                Some(self.seal_page(&mut record, id, &page, decoded, visit.copy.as_deref()))
+            }
         };
         // Every value is a string, a number or an address: JSON has a spelling for all of them.
         let middle = record.middle().unwrap_or_default();
@@ -82,7 +84,16 @@ impl Sealer {
         }
     }
 
-    fn seal_page(&mut self, record: &mut Record, id: GroupId, page: &Page, decoded: DecodedFacts) -> Answer {
+    /// The records of a response. One that says that a copy still holds is not written yet, nor has it a digest: the
+    /// payload that it stands for is known to the writer.
+    fn seal_page(
+        &mut self,
+        record: &mut Record,
+        id: GroupId,
+        page: &Page,
+        decoded: DecodedFacts,
+        copy: Option<&Validators>,
+    ) -> Answer {
         let (payload_key, digest) = warc::digest(&page.body);
         record.status = Some(page.status);
         record.mime = page.head.mime().map(|m| shortened(&m));
@@ -95,6 +106,12 @@ impl Sealer {
         let field = |name: &str| page.head.field(name).map(|v| shortened(&String::from_utf8_lossy(v)));
         record.etag = field("etag");
         record.last_modified = field("last-modified");
+        let not_modified = copy.filter(|_| record.is_not_modified() && page.body.is_empty());
+        if let Some(copy) = not_modified {
+            // What the server does not say again still holds (RFC 9111 §4.3.4).
+            record.etag = record.etag.take().or_else(|| copy.etag.clone());
+            record.last_modified = record.last_modified.take().or_else(|| copy.last_modified.clone());
+        }
         record.location = redirect_target(&record.url, page);
         record.retry_after = matches!(page.status, 429 | 503)
             .then(|| page.head.field("retry-after"))
@@ -108,9 +125,13 @@ impl Sealer {
 
         self.members.clear();
         self.record.clear();
-        warc::write::response(&mut self.record, of, &digest, page.truncated, &head, &page.body);
-        let response = self.gzip.member(&self.record, effort, &mut self.members);
-        self.record.clear();
+        let mut response = 0;
+        if not_modified.is_none() {
+            warc::write::response(&mut self.record, of, &digest, page.truncated, &head, &page.body);
+            response = self.gzip.member(&self.record, effort, &mut self.members);
+            self.record.clear();
+            record.digest = Some(digest);
+        }
         warc::write::request(&mut self.record, of, &page.request);
         let request = self.gzip.member(&self.record, Effort::Light, &mut self.members);
         let answer = Answer {
@@ -120,7 +141,6 @@ impl Sealer {
             head: head.into_owned().into(),
             payload_key,
         };
-        record.digest = Some(digest);
         for buffer in [&mut self.record, &mut self.members] {
             if buffer.capacity() > BUFFER_BYTES_MAX {
                 *buffer = Vec::new();
@@ -146,6 +166,8 @@ fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
         off: visit.off,
         purpose: visit.purpose,
         copy: visit.copy.as_ref().map(|copy| copy.seq),
+        steady: 0,
+        changed_at: None,
         etag: None,
         last_modified: None,
         facts: None,
@@ -198,9 +220,10 @@ pub struct Parcel {
 /// The part of a parcel that only a response has.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// Two gzip members: the `response` record, the `request` record.
+    /// Two gzip members: the `response` record, the `request` record. The second alone, where the first is left to
+    /// the writer.
     pub(crate) members: Bytes,
-    /// Bytes of the first.
+    /// Bytes of the first; 0 where it is not there.
     pub(crate) response: u64,
     /// Bytes of the second.
     pub(crate) request: u64,

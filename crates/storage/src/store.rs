@@ -81,8 +81,12 @@ pub struct Payload {
     /// The response's head as it is stored: as received, but that a `Transfer-Encoding: chunked` is called
     /// `X-Archive-Orig-Transfer-Encoding`.
     pub head: ResponseHead,
-    /// The body as received, chunking undone, content coding not.
+    /// The body as received, chunking undone, content coding not. By a 304 to a visit that had a copy: that of the
+    /// copy.
     pub body: Bytes,
+    /// The head that speaks of the body, its coding and its type: [`Payload::head`] itself, or by such a 304 that of
+    /// the response which brought the body.
+    pub body_head: ResponseHead,
     /// The request's head as sent.
     pub request: Bytes,
 }
@@ -253,20 +257,26 @@ impl Store {
             return Err(StoreError::NoPayload { seq: record.seq, url: record.url.to_string() });
         }
         let mut group = self.read_group(record)?;
-        let (head, body) = match record.payload_of {
-            None => group.split(self, record)?,
+        let (head, body_head, body) = match record.payload_of {
+            None => {
+                let (head, body) = group.split(self, record)?;
+                (head.clone(), head, body)
+            }
             Some(owner) => {
                 let lost = || self.lost(&group.location, format!("record {owner} is not there"));
                 let owner = self.record(owner)?.ok_or_else(lost)?;
-                let (_, body) = self.read_group(&owner)?.split(self, &owner)?;
-                (Bytes::from(group.answer), body)
+                let (owners, body) = self.read_group(&owner)?.split(self, &owner)?;
+                let head = Bytes::from(group.answer);
+                let body_head = if record.is_not_modified() { owners } else { head.clone() };
+                (head, body_head, body)
             }
         };
         if Some(warc::digest(&body).1) != record.digest {
             return Err(self
                 .lost(&group.location, format!("the payload of record {} has another digest", record.seq)));
         }
-        Ok(Payload { head: ResponseHead::new(head), body, request: group.request.into() })
+        let (head, body_head) = (ResponseHead::new(head), ResponseHead::new(body_head));
+        Ok(Payload { head, body, body_head, request: group.request.into() })
     }
 
     fn lost(&self, location: &Location, what: String) -> StoreError {

@@ -11,6 +11,7 @@
 //! Nothing ever waits for the disk to turn: see [`crate::keeper`].
 
 mod draft;
+mod earlier;
 
 use std::{
     collections::HashMap,
@@ -31,7 +32,7 @@ use crate::{
     schema::State,
     store::Shared,
 };
-use draft::Batch;
+use earlier::Batch;
 
 /// Seeds in one entry: an entry is read as a whole.
 const SEEDS_PER_ENTRY: usize = 1024;

@@ -10,8 +10,23 @@ use dragline_model::{Timestamp, Truncation};
 use super::{GroupId, Kind};
 use crate::record::spell_time;
 
-/// The profile of our revisits (WARC 1.1 §6.7.2).
-const SAME_PAYLOAD: &str = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest";
+/// Why a payload is not stored again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// It came, and is one that there is (WARC 1.1 §6.7.2).
+    SamePayload,
+    /// It did not come: the server said that it is the one that there is (§6.7.3).
+    NotModified,
+}
+
+impl Profile {
+    fn as_str(self) -> &'static str {
+        match self {
+            Profile::SamePayload => "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest",
+            Profile::NotModified => "http://netpreserve.org/warc/1.1/revisit/server-not-modified",
+        }
+    }
+}
 
 /// What the records of a visit have in common.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +69,7 @@ pub(crate) fn response(
 pub(crate) fn revisit(
     out: &mut Vec<u8>,
     of: Of<'_>,
+    profile: Profile,
     digest: &str,
     cut: Option<Truncation>,
     original: Original<'_>,
@@ -63,7 +79,7 @@ pub(crate) fn revisit(
     fields.add("WARC-Target-URI", of.url);
     fields.peer(of.peer);
     fields.add("WARC-Payload-Digest", digest);
-    fields.add("WARC-Profile", SAME_PAYLOAD);
+    fields.add("WARC-Profile", profile.as_str());
     fields.add_bytes("WARC-Refers-To", original.id.record(Kind::Response).as_bytes());
     fields.add("WARC-Refers-To-Target-URI", original.url);
     fields.add("WARC-Refers-To-Date", &spell_time(original.date).to_string());

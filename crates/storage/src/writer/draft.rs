@@ -1,23 +1,26 @@
 //! Drafting a commit: what goes into the archive and into the index for one parcel.
 //!
-//! Owns the choice between `response` and `revisit`, and which links are new. Changes nothing that
+//! Owns the choice between `response` and `revisit`, and which links are new. What earlier records have to do with it
+//! is in [`super::earlier`]. Changes nothing that
 //! [`Writer::commit`] cannot take back.
 
-use std::{sync::Arc, time::SystemTime};
+use std::time::SystemTime;
 
-use dragline_model::{CanonicalUrl, Fingerprint, Link, Purpose, Receipt, Timestamp};
+use dragline_model::{Fingerprint, Link, Purpose, Receipt, Timestamp};
 
-use super::{Scratch, Writer};
+use super::{
+    Scratch, Writer,
+    earlier::{Batch, Earlier},
+};
 use crate::{
-    Parcel, Record, Store, StoreError,
+    Parcel, StoreError,
     gzip::Effort,
     index::Draft,
-    known::SHARED_PAYLOAD_BYTES_MIN,
     record, recover,
     schema::{Location, State},
     warc::{
         self, GroupId,
-        write::{Of, Original},
+        write::{Of, Profile},
     },
 };
 
@@ -58,7 +61,7 @@ impl Writer {
         batch: &mut Batch<'_>,
     ) -> Result<Receipt, StoreError> {
         let seq = state.last_seq + 1;
-        let original = self.original_of(parcel, seq, batch)?;
+        let Earlier { owner, belated } = self.earlier(parcel, seq, batch)?;
         let Scratch { fresh, json, record, members, .. } = &mut self.scratch;
         [&mut *json, record, members].into_iter().for_each(Vec::clear);
 
@@ -72,101 +75,49 @@ impl Writer {
             .iter()
             .filter(|l| !known.contains(l.fingerprint) && fresh.insert(l.fingerprint))
             .collect();
-        record::compose(json, seq, &parcel.middle, original.as_ref().map(|o| o.seq), &new);
+        record::compose(json, seq, &parcel.middle, &belated, &new);
 
         let (url, peer) = (parcel.url().as_str(), parcel.record.peer);
         let of = Of { id: parcel.id, url, date: parcel.fetched_at, peer };
         let mut location = Location::default();
-        if let (Some(answer), Some(original)) = (&parcel.answer, &original) {
-            let digest = parcel.record.digest.as_deref().unwrap_or_default();
-            warc::write::revisit(
-                record,
-                of,
-                digest,
-                parcel.record.truncated,
-                original.as_warc(),
-                &answer.head,
-            );
-            location.response = self.gzip.member(record, Effort::Light, members) as u64;
-            record.clear();
-        }
-        let stored = match (&parcel.answer, &original) {
-            (Some(answer), None) => {
-                location.response = answer.response;
-                &answer.members[..]
+        let mut stored: &[u8] = &[];
+        if let Some(answer) = &parcel.answer {
+            let digest = belated.digest.as_deref().or(parcel.record.digest.as_deref()).unwrap_or_default();
+            let (is_sealed, cut) = (answer.response > 0, parcel.record.truncated);
+            match &owner {
+                Some(owner) => {
+                    let profile = if is_sealed { Profile::SamePayload } else { Profile::NotModified };
+                    warc::write::revisit(record, of, profile, digest, cut, owner.as_warc(), &answer.head);
+                }
+                None if is_sealed => {}
+                // Its copy is lost: it stands for itself.
+                None => warc::write::response(record, of, digest, cut, &answer.head, &[]),
             }
-            (Some(answer), Some(_)) => &answer.members[answer.response as usize..],
-            (None, _) => &[],
-        };
+            if record.is_empty() {
+                location.response = answer.response;
+                stored = &answer.members;
+            } else {
+                location.response = self.gzip.member(record, Effort::Light, members) as u64;
+                record.clear();
+                stored = &answer.members[answer.response as usize..];
+            }
+        }
         location.request = parcel.answer.as_ref().map_or(0, |a| a.request);
-        let revisit = members.len();
+        let written = members.len();
         warc::write::metadata(record, of, parcel.answer.is_some(), json);
         let effort = if record.len() < COMPRESSED_METADATA_BYTES_MIN { Effort::None } else { Effort::Light };
         location.metadata = self.gzip.member(record, effort, members) as u64;
 
         location.start = self.archive.place(location.response + location.request + location.metadata)?;
-        self.archive.put(&members[..revisit])?;
+        self.archive.put(&members[..written])?;
         self.archive.put(stored)?;
-        self.archive.put(&members[revisit..])?;
+        self.archive.put(&members[written..])?;
         draft.add(seq, &location, json, Some(&parcel.url_key));
 
         state.last_seq = seq;
         state.entries += 1;
-        recover::count(state, &parcel.record, original.is_some(), new.len());
+        recover::count(state, &parcel.record, owner.is_some(), new.len());
         let new_links = new.into_iter().cloned().collect();
-        Ok(parcel.receipt(seq, original.is_some(), new_links))
+        Ok(parcel.receipt(seq, owner.is_some(), new_links))
     }
-
-    /// The record that has a payload already, if there is one; otherwise the payload is noted as this one's.
-    fn original_of(
-        &self,
-        parcel: &Parcel,
-        seq: u64,
-        batch: &mut Batch<'_>,
-    ) -> Result<Option<Owner>, StoreError> {
-        let (Some(answer), bytes) = (&parcel.answer, parcel.record.bytes) else { return Ok(None) };
-        if bytes < SHARED_PAYLOAD_BYTES_MIN {
-            return Ok(None);
-        }
-        let key = answer.payload_key;
-        if let Some((_, seq)) = batch.payloads.iter().find(|(k, _)| *k == key) {
-            let earlier = &batch.parcels[(seq - batch.first_seq) as usize];
-            let same = earlier.record.digest == parcel.record.digest;
-            let (id, url, date) = (earlier.id, earlier.url().clone(), earlier.fetched_at);
-            return Ok(same.then_some(Owner { seq: *seq, id, url, date }));
-        }
-        if let Some(seq) = self.known.payload(key) {
-            let store = Store { shared: self.shared().clone() };
-            // Eight bytes of a digest are a hint; all of them decide.
-            let same = |r: &Record| r.digest == parcel.record.digest && r.payload_of.is_none();
-            return Ok(store.record(seq)?.filter(same).map(|r| {
-                let id = GroupId::of_visit(self.shared().home.mark, r.visit, r.fetched_at, r.url.as_str());
-                Owner { seq, id, url: r.url, date: r.fetched_at }
-            }));
-        }
-        batch.payloads.push((key, seq));
-        Ok(None)
-    }
-}
-
-/// The record whose payload is used again.
-struct Owner {
-    seq: u64,
-    id: GroupId,
-    url: CanonicalUrl,
-    date: Timestamp,
-}
-
-impl Owner {
-    fn as_warc(&self) -> Original<'_> {
-        Original { id: self.id, url: self.url.as_str(), date: self.date }
-    }
-}
-
-/// The parcels being committed, and the payloads among them that nobody had before.
-pub(super) struct Batch<'a> {
-    pub(super) parcels: &'a [Arc<Parcel>],
-    /// The sequence number of the first parcel.
-    pub(super) first_seq: u64,
-    pub(super) payloads: Vec<(u64, u64)>,
 }

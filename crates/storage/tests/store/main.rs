@@ -11,4 +11,5 @@ mod fixture;
 mod frontier;
 mod query;
 mod refuse;
+mod revisit;
 mod warc;

@@ -122,6 +122,28 @@ fn an_archive_that_lost_something_is_told() {
     assert!(matches!(Store::open(dir.path(), options()), Err(StoreError::Corrupt { .. })));
 }
 
+/// What a run was told is there for its owner, and whole, whatever came of the run before.
+#[test]
+fn settings_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::create_or_open(dir.path(), options()).unwrap();
+    assert_eq!(store.settings().unwrap(), None);
+    store.writer().unwrap().admit(&[seed("http://a/")]).unwrap();
+    store.keep_settings("{\"a\":1, \"b\":2}").unwrap();
+    std::fs::write(dir.path().join("crawl.json.new"), "{\"a\":1, \"b\":2, \"c").unwrap();
+    store.keep_settings("{}").unwrap();
+    drop(store);
+    Store::rebuild(dir.path(), options()).unwrap();
+    let store = Store::open(dir.path(), options()).unwrap();
+    assert_eq!(store.settings().unwrap().as_deref(), Some("{}"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let mode = std::fs::metadata(dir.path().join("crawl.json")).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
 #[test]
 fn a_failure_has_no_payload() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,19 +7,19 @@ use dragline_storage::Store;
 
 use crate::world::*;
 
-struct Plain {
+pub(crate) struct Plain {
     fields: BTreeMap<String, String>,
-    block: Vec<u8>,
+    pub(crate) block: Vec<u8>,
 }
 
 impl Plain {
-    fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
 }
 
 /// Reads a segment member by member.
-fn read(path: &std::path::Path) -> Vec<Plain> {
+pub(crate) fn read(path: &std::path::Path) -> Vec<Plain> {
     let bytes = fs::read(path).unwrap();
     let mut rest = &bytes[..];
     let mut found = Vec::new();

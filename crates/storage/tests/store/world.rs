@@ -74,6 +74,10 @@ impl Visited {
         }
     }
 
+    pub(crate) fn url(&self) -> &CanonicalUrl {
+        &self.harvest.visit.url
+    }
+
     pub(crate) fn links(mut self, to: &[&str]) -> Self {
         let depth = self.harvest.visit.depth + 1;
         self.harvest.links = to.iter().map(|t| Link { depth, ..seed(t) }).collect();
@@ -157,15 +161,22 @@ pub(crate) fn pending_urls(writer: &Writer) -> Vec<(String, u8)> {
 
 /// Every record there is, in order.
 pub(crate) fn records(store: &Store) -> Vec<Record> {
-    store.pages().with_failures().records().unwrap().map(Result::unwrap).collect()
+    store.pages().with_failures().with_robots().records().unwrap().map(Result::unwrap).collect()
 }
 
 /// Everything that can be asked of a store, to be compared.
 pub(crate) fn answers(store: &Store) -> (Vec<Record>, Vec<Option<Bytes>>, String) {
     let records = records(store);
     let payloads = records.iter().map(|r| r.status.map(|_| store.payload(r).unwrap().body)).collect();
-    let by_url: Vec<_> =
-        store.pages().with_failures().by_url().records().unwrap().map(|r| r.unwrap().seq).collect();
+    let by_url: Vec<_> = store
+        .pages()
+        .with_failures()
+        .with_robots()
+        .by_url()
+        .records()
+        .unwrap()
+        .map(|r| r.unwrap().seq)
+        .collect();
     let summary = format!("{:?} {:?} {by_url:?}", store.facts().unwrap(), store.stats().unwrap());
     (records, payloads, summary)
 }
