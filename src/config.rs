@@ -7,6 +7,9 @@
 mod follow;
 pub(crate) use follow::follow_json;
 
+mod kept;
+pub use kept::KeptSettings;
+
 mod layers;
 pub use layers::Layers;
 

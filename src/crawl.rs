@@ -218,6 +218,7 @@ impl Crawl {
         let store = Store::create_or_open(&self.config.store, Options::default())?;
         let normaliser = crawl.normaliser()?;
         let seeds: Vec<_> = seeds.into_iter().map(|seed| normaliser.apply(seed)).collect();
+        store.keep_settings(&self.config.as_kept(&seeds))?;
         let scope = crawl.scope(&seeds)?;
         let agent: Arc<str> = product_token(&self.config.user_agent).into();
         let obeys = crawl.robots == RobotsName::Obey;
@@ -238,6 +239,7 @@ impl Crawl {
                 score: None,
             },
             addresses: Some(manners::addresses(crawl)),
+            revisiting: manners::revisiting(&self.config),
             follow: Follow {
                 extract: crawl.extract(&agent)?,
                 agent,

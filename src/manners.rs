@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dragline_actors::Addresses;
+use dragline_actors::{Addresses, Revisiting};
 use dragline_frontier::{Manners, Refresh, RuleBook};
 use dragline_politeness::{BackOffRules, PaceRules, RobotsRules};
 
@@ -51,6 +51,13 @@ pub(crate) fn address(crawl: &CrawlConfig) -> PaceRules {
 /// sent to) is his to be asked as he likes, unless he says how.
 pub(crate) fn addresses(crawl: &CrawlConfig) -> Addresses {
     if crawl.per_ip.is_some() || crawl.ip_delay.is_some() { Addresses::All } else { Addresses::Public }
+}
+
+/// Whether anything is looked at again, and how soon at the soonest.
+pub(crate) fn revisiting(config: &Config) -> Option<Revisiting> {
+    let by_rules = config.rules.iter().filter_map(|rule| rule.refresh_min);
+    let min = config.crawl.refresh.into_iter().chain(by_rules).map(|span| span.get()).min()?;
+    Some(Revisiting { once: config.crawl.once, min })
 }
 
 /// How robots.txt files are come by.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use dragline_extract::{self as extract, FollowJson, Role};
+use dragline_extract::{self as extract, Role};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -14,14 +14,15 @@ use dragline_politeness::{Epoch, Stamp};
 use dragline_storage::{Replayed, Store, StoreError};
 
 use crate::{
-    Addresses, Progress, fault,
+    Addresses, Progress, Revisiting, fault,
     frontier_files::FrontierFiles,
     heard::Heard,
     lifeline::Lifeline,
     messages::{
-        Admit, CatchUp, Checkpointed, Die, Drain, Fetch, FetcherLost, FetcherUp, Finished, Found, Pause,
+        Admit, CatchUp, Checkpointed, Die, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished, Found, Pause,
         Recall, Recalled, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
     },
+    revisits::Revisits,
     ring::{Control, Lines, StopReason, first_visit},
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Orders {
     pub names: Shared,
     /// Whose pace is shared.
     pub addresses: Option<Addresses>,
+    /// Whether what was fetched is looked at again.
+    pub revisiting: Option<Revisiting>,
 }
 
 /// What the coordinator grants now.
@@ -64,6 +67,7 @@ pub(crate) struct Coordinator {
     /// The last checkpoint says that no host was asked after it: that must not be true any more before one is.
     must_unclean: bool,
     heard: Heard,
+    revisits: Option<Revisits>,
     /// Batches of seeds that storage has not answered yet.
     sowing: usize,
     /// Committed visits, by fetcher: told with the next grant.
@@ -80,6 +84,7 @@ impl Coordinator {
         Self {
             frontier: new_frontier(&orders, fetchers, &files),
             files,
+            revisits: orders.revisiting.map(Revisits::new),
             orders,
             epoch: Epoch::new(Instant::now(), SystemTime::now()),
             kept: vec![Vec::new(); fetchers],
@@ -112,10 +117,11 @@ impl Coordinator {
         if !self.recalled || self.over.is_some() {
             return;
         }
+        self.look_again();
         self.grant();
         self.name_hosts();
         let counts = self.frontier.counts();
-        let next_turn = self.frontier.next_wake().and_then(|at| self.epoch.instant(at));
+        let next_turn = self.next_wake().and_then(|at| self.epoch.instant(at));
         self.progress.update(|s| {
             s.draining = matches!(self.mode, Mode::Draining(_));
             s.next_turn = next_turn;
@@ -135,6 +141,18 @@ impl Coordinator {
                 self.set_alarm(ctx);
             }
         }
+    }
+
+    /// Asks the store what is due, when something may be.
+    fn look_again(&mut self) {
+        let now = self.now();
+        let Some(revisits) = self.revisits.as_mut().filter(|_| self.mode == Mode::Granting) else { return };
+        revisits.read(&self.orders.store, &self.lines.due, self.frontier.is_finished(), now);
+    }
+
+    /// Something may be due later, and the crawl is to wait for it.
+    fn waits_for_more(&self) -> bool {
+        self.revisits.as_ref().is_some_and(|revisits| revisits.is_reading() || revisits.next().is_some())
     }
 
     /// Ends the crawl, with a checkpoint that says so if there can be one.
@@ -207,14 +225,22 @@ impl Coordinator {
             _ if !home => None,
             Mode::Draining(reason) => Some(reason.clone()),
             _ if self.sowing > 0 => None,
+            _ if self.frontier.is_finished() && self.waits_for_more() => None,
             _ if self.frontier.is_finished() => Some(StopReason::Finished),
             _ if self.frontier.is_budget_spent() => Some(StopReason::PageBudget),
             _ => None,
         }
     }
 
+    /// When there may be something to do without anything having happened.
+    fn next_wake(&self) -> Option<Stamp> {
+        let idle = self.revisits.as_ref().filter(|it| !it.is_reading() && self.frontier.is_finished());
+        let due = idle.and_then(|it| Some(it.next()?.max(self.epoch.stamp(it.not_before()))));
+        self.frontier.next_wake().into_iter().chain(due).min()
+    }
+
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        let next = self.frontier.next_wake().filter(|_| self.mode == Mode::Granting);
+        let next = self.next_wake().filter(|_| self.mode == Mode::Granting);
         // What is past is now: an instant before the process began there is not.
         let next = next.map(|at| self.epoch.instant(at).unwrap_or_else(Instant::now));
         if self.wake.map(|(at, _)| at) == next {
@@ -352,6 +378,31 @@ impl Handler<Found> for Coordinator {
     fn handle(&mut self, Found { host, address }: Found, ctx: &mut Self::Context) {
         let now = self.now();
         self.frontier.found(&host, address, now);
+        self.turn(ctx);
+    }
+}
+
+impl Handler<Due> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, due: Due, ctx: &mut Self::Context) {
+        let now = self.now();
+        let Some(revisits) = &mut self.revisits else { return };
+        match due {
+            Due::Pages(pages) => {
+                for page in pages {
+                    if let Some(at) = self.frontier.revisit(page, now) {
+                        revisits.later(at);
+                    }
+                }
+            }
+            Due::All(read) => {
+                revisits.ended();
+                if let Err(error) = read {
+                    tracing::warn!(%error, "not all that was fetched could be looked through for what is due");
+                }
+            }
+        }
         self.turn(ctx);
     }
 }

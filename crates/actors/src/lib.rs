@@ -25,6 +25,8 @@ pub use harvester::Follow;
 mod recent;
 
 mod recall;
+mod revisits;
+pub use revisits::Revisiting;
 mod storage;
 
 mod lifeline;

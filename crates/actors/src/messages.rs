@@ -104,6 +104,16 @@ pub struct Found {
     pub address: Option<IpAddr>,
 }
 
+/// To the coordinator: pages that can be looked at again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum Due {
+    /// Some of them.
+    Pages(Vec<dragline_frontier::Looked>),
+    /// That was all, or as much as could be read.
+    All(Result<(), StoreError>),
+}
+
 /// To the coordinator: its checkpoint is on the disk, or why not.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

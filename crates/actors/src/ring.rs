@@ -21,15 +21,15 @@ use dragline_storage::Store;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::{
-    Line, Progress,
+    Line, Progress, Revisiting,
     bench::Equipment,
     coordinator::{Coordinator, Orders},
     fetcher::Fetcher,
     harvester::{Follow, Rules},
     lifeline::Lifeline,
     messages::{
-        Admit, CatchUp, Checkpointed, Close, Closed, Drain, Fetch, FetcherLost, FetcherUp, Finished, Found,
-        Keep, Pause, Recall, Recalled, Reoffer, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
+        Admit, CatchUp, Checkpointed, Close, Closed, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished,
+        Found, Keep, Pause, Recall, Recalled, Reoffer, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
     },
     restart::Intensity,
     storage::StorageActor,
@@ -66,6 +66,8 @@ pub struct Plan {
     pub fetchers: usize,
     /// Visits out at a time in all, at least 1.
     pub concurrency: usize,
+    /// Whether, and how, what was fetched is looked at again.
+    pub revisiting: Option<Revisiting>,
     /// What is looked for in answers, and followed.
     pub follow: Follow,
     /// Redirects followed one after another.
@@ -157,6 +159,7 @@ pub(crate) struct Lines {
     pub catch_up: Line<CatchUp>,
     pub found: Line<Found>,
     pub checkpointed: Line<Checkpointed>,
+    pub due: Line<Due>,
     pub admit: Line<Admit>,
     pub pause: Line<Pause>,
     pub resume: Line<Resume>,
@@ -202,6 +205,7 @@ impl Control {
             catch_up: Line::default(),
             found: Line::default(),
             checkpointed: Line::default(),
+            due: Line::default(),
             admit: Line::default(),
             pause: Line::default(),
             resume: Line::default(),
@@ -363,6 +367,7 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
         slots_per_fetcher: plan.concurrency.div_ceil(fetchers).max(1),
         names: plan.fetch.clone(),
         addresses: plan.limits.address.and(plan.addresses),
+        revisiting: plan.revisiting,
     };
     ChildSpec {
         name: "coordinator".into(),
@@ -379,6 +384,7 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
             lines.recalled.connect(address.clone().recipient());
             lines.found.connect(address.clone().recipient());
             lines.checkpointed.connect(address.clone().recipient());
+            lines.due.connect(address.clone().recipient());
             lines.admit.connect(address.clone().recipient());
             lines.pause.connect(address.clone().recipient());
             lines.resume.connect(address.clone().recipient());

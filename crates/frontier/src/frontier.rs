@@ -6,6 +6,7 @@ mod grant;
 mod keep;
 mod left;
 mod replay;
+mod revisit;
 mod settle;
 
 use std::{
@@ -22,6 +23,7 @@ use dragline_politeness::{PaceRules, RobotsRules, Stamp};
 
 pub use keep::{Checkpoint, Unreadable};
 pub use left::LeftHost;
+pub use revisit::Looked;
 
 use crate::{
     Brought, Counts, RetryTable, Scope, TrapRules, Traps,
@@ -305,7 +307,8 @@ impl Frontier {
             _ if link.depth == 0 => SEED_SOONER,
             _ => 0,
         };
-        Rank { class: class.clamp(0, 255) as u8, depth: link.depth }
+        // The last class is that of the revisits.
+        Rank { class: class.clamp(0, 254) as u8, depth: link.depth }
     }
 
     fn push(&mut self, host: usize, rank: Rank, waiting: Waiting) {

@@ -32,7 +32,8 @@
 //! ```
 
 mod frontier;
-pub use frontier::{Checkpoint, Frontier, Grant, LeftHost, Limits, Score, ScoreFn, Unreadable, Verdict};
+pub use frontier::{Whereabouts};
+pub use frontier::{Checkpoint, Frontier, Grant, LeftHost, Limits, Looked, Score, ScoreFn, Unreadable, Verdict};
 
 mod counts;
 pub use counts::Counts;

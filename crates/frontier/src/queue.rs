@@ -189,8 +189,10 @@ impl Queue {
         Ok(None)
     }
 
-    pub(crate) fn keep(&self) -> KeptQueue {
-        let lines = self.lines.iter().map(|(rank, line)| KeptLine {
+    /// All but the class given, and those behind it.
+    pub(crate) fn keep_below(&self, class: u8) -> KeptQueue {
+        let lines = self.lines.iter().filter(|(rank, _)| rank.class < class);
+        let lines = lines.map(|(rank, line)| KeptLine {
             rank: *rank,
             window: Pack::of(&line.window).take().0,
             away: line.away.iter().copied().collect(),
@@ -317,7 +319,7 @@ mod tests {
                         model.entry(rank).or_default().push_front(it);
                     },
                     Step::Restart => {
-                        let kept = postcard::to_allocvec(&queue.keep()).unwrap();
+                        let kept = postcard::to_allocvec(&queue.keep_below(u8::MAX)).unwrap();
                         queue = Queue::restore(postcard::from_bytes(&kept).unwrap()).unwrap();
                     }
                 }

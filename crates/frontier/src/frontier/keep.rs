@@ -9,7 +9,7 @@ use dragline_model::{CanonicalUrl, HostKey};
 use dragline_politeness::{Pace, Stamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Errand, Frontier, Later};
+use super::{Errand, Frontier, Later, revisit::REVISITS};
 use crate::{
     Brought, Reason, Traps,
     addresses::Addresses,
@@ -79,12 +79,15 @@ impl Frontier {
     pub fn checkpoint(&self) -> Result<Checkpoint, Unreadable> {
         let mut out = Vec::new();
         for (id, it) in &self.out {
-            if let Errand::Url { rank, waiting } = &it.errand {
+            if let Errand::Url { rank, waiting } = &it.errand
+                && rank.class != REVISITS
+            {
                 out.push((id, *rank, waiting));
             }
         }
         out.sort_unstable_by_key(|(id, _, _)| **id);
-        let later: Vec<&Later> = self.retries.iter().map(|it| &it.0).collect();
+        let later = self.retries.iter().map(|it| &it.0).filter(|it| it.rank.class != REVISITS);
+        let later: Vec<&Later> = later.collect();
         let kept = Kept {
             version: VERSION,
             hosts: self
@@ -93,7 +96,7 @@ impl Frontier {
                 .map(|host| KeptHost {
                     key: host.key.as_str().to_owned(),
                     pace: host.pace,
-                    queue: host.queue.keep(),
+                    queue: host.queue.keep_below(REVISITS),
                     robots: host.robots.each_ref().map(OriginRobots::keep),
                 })
                 .collect(),

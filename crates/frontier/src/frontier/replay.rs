@@ -53,7 +53,8 @@ impl Frontier {
         if receipt.visit.purpose == Purpose::Robots {
             let origin = usize::from(url.is_https());
             self.hear_rules(host, origin, receipt.visit.hops, &receipt, ended);
-        } else {
+        } else if receipt.visit.copy.is_none() {
+            // A revisit stands in no checkpoint.
             self.replay_url(&receipt, ended, wall);
         }
         self.learn(&receipt, now);
