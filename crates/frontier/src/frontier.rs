@@ -2,6 +2,7 @@
 //!
 //! Owns the state of the crawl between two messages. `now` is an argument everywhere.
 
+mod explain;
 mod grant;
 mod keep;
 mod left;
@@ -21,6 +22,7 @@ use std::{
 use dragline_model::{CanonicalUrl, FingerprintMap, HostKey, Link, Purpose, Visit, VisitId};
 use dragline_politeness::{PaceRules, RobotsRules, Stamp};
 
+pub use explain::{Explanation, HostStanding, RobotsStanding, Whereabouts};
 pub use keep::{Checkpoint, Unreadable};
 pub use left::LeftHost;
 pub use revisit::Looked;

@@ -32,6 +32,7 @@
 //! ```
 
 mod frontier;
+pub use frontier::{Explanation, HostStanding, RobotsStanding, Whereabouts};
 pub use frontier::{Whereabouts};
 pub use frontier::{Checkpoint, Frontier, Grant, LeftHost, Limits, Looked, Score, ScoreFn, Unreadable, Verdict};
 

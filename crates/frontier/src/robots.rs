@@ -153,6 +153,11 @@ impl OriginRobots {
         }
     }
 
+    /// Where the origin stands. To be asked of one that is [awake](Self::wake).
+    pub(crate) fn standing(&self, rules: &RobotsRules, now: Stamp) -> Standing<'_> {
+        self.record.standing(rules, now)
+    }
+
     /// Since when nothing is allowed, for want of an answer.
     pub(crate) fn held_since(&self, now: Stamp) -> Option<Stamp> {
         match self.record.standing(&RobotsRules::default(), now) {
