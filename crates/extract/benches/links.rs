@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dragline_extract::{Document, Limits, links};
+use dragline_extract::{Document, FollowJson, Head, Limits, Options, discover, links};
 use dragline_model::{CanonicalUrl, Fingerprint, FingerprintSet, Resolver};
 
 /// A page of a manual: 92 links in some 21 KB of the markup that documentation tools write.
@@ -59,6 +59,12 @@ fn documents(criterion: &mut Criterion) {
                 links(&document, &limits, |_| false, |fingerprint, url| drop(black_box((fingerprint, url))))
             });
         });
+        let (head, options) = (Head::default(), Options::default());
+        group.bench_function(format!("{name}/discover"), |bencher| {
+            bencher.iter(|| {
+                discover(&document, &head, &options, |_| false, |_, url, role| drop(black_box((url, role))))
+            });
+        });
         let mut known = FingerprintSet::default();
         links(
             &document,
@@ -70,6 +76,46 @@ fn documents(criterion: &mut Criterion) {
         );
         group.bench_function(format!("{name}/all_known"), |bencher| {
             bencher.iter(|| links(&document, &limits, |fingerprint| known.contains(&fingerprint), |_, _| {}));
+        });
+        group.finish();
+    }
+}
+
+/// A sitemap of as many entries as it may have, and a listing of an API.
+fn lists(criterion: &mut Criterion) {
+    let url = CanonicalUrl::parse("http://docs.example/3/library/page.html").expect("a URL");
+    let (mut sitemap, mut listing) = (String::from("<urlset>"), String::from("{\"results\":["));
+    for number in 0..50_000 {
+        let _ = write!(
+            sitemap,
+            "<url>\n  <loc>http://docs.example/item/{number}?a=1&amp;b=2</loc>\n  <lastmod>2004-12-23T18:00:15+00:00</lastmod>\n</url>\n"
+        );
+        let _ = write!(
+            listing,
+            "{{\"name\": \"the {number}th\", \"count\": {number}, \"url\": \"/api/item/{number}/\"}},"
+        );
+    }
+    sitemap += "</urlset>";
+    listing += "null]}";
+    let options = Options { json: FollowJson::Everywhere, ..Options::default() };
+    for (name, content_type, body) in
+        [("sitemap_5m", "text/xml", &sitemap), ("json_3m", "application/json", &listing)]
+    {
+        let mut group = criterion.benchmark_group("lists");
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        let document = Document { url: &url, content_type: Some(content_type), body: body.as_bytes() };
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                discover(
+                    &document,
+                    &Head::default(),
+                    &options,
+                    |_| false,
+                    |_, url, role| {
+                        drop(black_box((url, role)));
+                    },
+                )
+            });
         });
         group.finish();
     }
@@ -100,5 +146,5 @@ fn references(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, documents, references);
+criterion_group!(benches, documents, lists, references);
 criterion_main!(benches);
