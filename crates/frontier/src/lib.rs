@@ -33,7 +33,6 @@
 
 mod frontier;
 pub use frontier::{Explanation, HostStanding, RobotsStanding, Whereabouts};
-pub use frontier::{Whereabouts};
 pub use frontier::{Checkpoint, Frontier, Grant, LeftHost, Limits, Looked, Score, ScoreFn, Unreadable, Verdict};
 
 mod counts;
