@@ -67,16 +67,19 @@ mod pending;
 mod replay;
 mod writer;
 
+mod hosts;
 mod query;
 mod revisits;
 mod settings;
 mod stats;
+mod trail;
 
 pub use error::StoreError;
 pub use frontier::{
     checkpoint::{Checkpoint, Checkpoints},
     tails::{ChunkId, Tails},
 };
+pub use hosts::HostShare;
 pub use pending::{Pending, Restored};
 pub use query::{Query, Records};
 pub use record::Record;
@@ -87,4 +90,5 @@ pub use schema::{FORMAT, Totals};
 pub use seal::{DecodedFacts, Parcel, Sealer};
 pub use stats::{Share, Stats};
 pub use store::{Options, Payload, Store};
+pub use trail::{Named, Place};
 pub use writer::Writer;
