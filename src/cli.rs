@@ -11,8 +11,11 @@ mod demo;
 mod fetch;
 mod gathering;
 
+mod explain;
+mod hosts;
 mod query;
 mod rebuild;
+mod remembered;
 mod show;
 mod slow;
 mod stats;
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Query(command) => query::run(command, &args),
         Command::Show(command) => show::run(command, &args),
         Command::Stats(command) => stats::run(command, &args),
+        Command::Explain(command) => explain::run(command, &args),
         Command::Rebuild => rebuild::run(&args),
         Command::Robots(command) => robots::run(command, &args),
         Command::Url(command) => checkers::url(command, &args),

@@ -18,7 +18,7 @@ use std::{
 use dragline_actors::{Control, End, Follow, Plan, Snapshot, StopReason, ring};
 use dragline_cookies::Jar;
 use dragline_fetch::{Auth, OriginAuth, SettingsError};
-use dragline_frontier::{Limits, RetryTable, ScopeKind};
+use dragline_frontier::ScopeKind;
 use dragline_model::{CanonicalUrl, Link, UrlError};
 use dragline_politeness::product_token;
 use dragline_storage::{Options, Store, StoreError};
@@ -226,18 +226,7 @@ impl Crawl {
             scope: scope.clone(),
             seeds: seeds.into_iter().map(Link::seed).collect(),
             store,
-            limits: Limits {
-                rules: manners::rule_book(&self.config)?,
-                address: Some(manners::address(crawl)),
-                robots: manners::robots(crawl),
-                agent: agent.clone(),
-                scope: Some(Arc::new(scope)),
-                max_pages: crawl.max_pages,
-                retry: RetryTable { base: crawl.retry_wait.get() },
-                patience: crawl.patience.get(),
-                traps: crawl.trap_rules(),
-                score: None,
-            },
+            limits: manners::limits(&self.config, Arc::new(scope), agent.clone())?,
             addresses: Some(manners::addresses(crawl)),
             revisiting: manners::revisiting(&self.config),
             follow: Follow {

@@ -3,10 +3,10 @@
 //! Owns the defaults that follow from one another: what a delay says of an address, a retry's wait of a host that is
 //! silent.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use dragline_actors::{Addresses, Revisiting};
-use dragline_frontier::{Manners, Refresh, RuleBook};
+use dragline_frontier::{Limits, Manners, Refresh, RetryTable, RuleBook, Scope};
 use dragline_politeness::{BackOffRules, PaceRules, RobotsRules};
 
 use crate::config::{Config, ConfigError, CrawlConfig, RobotsName, Span};
@@ -18,8 +18,25 @@ const HOSTS_PER_ADDRESS: u32 = 10;
 /// after twice as long, and so on.
 const ROBOTS_RETRY: u32 = 2;
 
+/// What a crawl may do, to one host and in all. `agent` is whom robots.txt files know it by.
+pub(crate) fn limits(config: &Config, scope: Arc<Scope>, agent: Arc<str>) -> Result<Limits, ConfigError> {
+    let crawl = &config.crawl;
+    Ok(Limits {
+        rules: rule_book(config)?,
+        address: Some(address(crawl)),
+        robots: robots(crawl),
+        agent,
+        scope: Some(scope),
+        max_pages: crawl.max_pages,
+        retry: RetryTable { base: crawl.retry_wait.get() },
+        patience: crawl.patience.get(),
+        traps: crawl.trap_rules(),
+        score: None,
+    })
+}
+
 /// How hosts are treated.
-pub(crate) fn rule_book(config: &Config) -> Result<RuleBook, ConfigError> {
+fn rule_book(config: &Config) -> Result<RuleBook, ConfigError> {
     let crawl = &config.crawl;
     let usual = crawl.pace(PaceRules::default());
     let pace = PaceRules {
@@ -36,7 +53,7 @@ pub(crate) fn rule_book(config: &Config) -> Result<RuleBook, ConfigError> {
 }
 
 /// How an address is treated that several hosts share.
-pub(crate) fn address(crawl: &CrawlConfig) -> PaceRules {
+fn address(crawl: &CrawlConfig) -> PaceRules {
     let per_host = u32::try_from(crawl.per_host).unwrap_or(u32::MAX);
     PaceRules {
         delay: crawl.ip_delay.map_or(crawl.delay.get() / HOSTS_PER_ADDRESS, Span::get),
@@ -61,7 +78,7 @@ pub(crate) fn revisiting(config: &Config) -> Option<Revisiting> {
 }
 
 /// How robots.txt files are come by.
-pub(crate) fn robots(crawl: &CrawlConfig) -> RobotsRules {
+fn robots(crawl: &CrawlConfig) -> RobotsRules {
     let usual = RobotsRules::default();
     let first = crawl.retry_wait.get().saturating_mul(ROBOTS_RETRY).max(Duration::from_millis(1));
     RobotsRules { retry: BackOffRules { first, ..usual.retry }, ..usual }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
 
-use crate::config::{Config, ConfigError, Layers};
+use crate::config::{Config, ConfigError, KeptSettings, Layers};
 
 /// A crawler that never lets go of the thread.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ pub(super) enum Command {
     Show(ShowArgs),
     /// Count what is in a store, by host, status and type
     Stats(StatsArgs),
+    /// Say what is known of a URL, and why it was or was not asked for
+    Explain(ExplainArgs),
     /// Make a store's index anew from its archive
     #[command(after_help = "Example:\n  dragline rebuild --store example-data")]
     Rebuild,
@@ -297,11 +299,34 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  dragline stats\n  dragline stats --json --store example-data")]
+#[command(
+    after_help = "Examples:\n  dragline stats\n  dragline stats --json --store example-data\n  dragline stats --hosts --jsonl | jq -c '[.host,.delay_s,.gap_min_s]'\n\nA line of --hosts --jsonl has: host, pages, responses, failures, refusals, bytes, robots_visits, requests,\ngap_min_s, gap_median_s (as recorded, from start to start, robots.txt included), and, of hosts that a crawl has in\nits books: delay_s, delay_because, waiting, next_in_s, next_because, pace, address, robots, crawl_delay_s, beyond."
+)]
 pub(super) struct StatsArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// Each host: what came of asking it, the delay it was promised and given, what waits for it
+    #[arg(long)]
+    pub hosts: bool,
+    /// With --hosts, one JSON object a line
+    #[arg(long, requires = "hosts", conflicts_with = "json")]
+    pub jsonl: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline explain https://example.org/private/x\n  dragline explain https://example.org/a?b --json\n  dragline explain https://other.example/ --scope any\n\nThe crawl's settings are those of its last run, as the store keeps them; a flag says what would be with\nanother one. The store must not be in use."
+)]
+pub(super) struct ExplainArgs {
+    /// The URL
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub limits: CrawlLimitArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -476,6 +501,11 @@ impl Args {
 
     /// The configuration: defaults, file, environment, flags.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
+        self.config_over(None)
+    }
+
+    /// The same, with the settings of a store's last run over file and environment, and under the flags.
+    pub(super) fn config_over(&self, kept: Option<&KeptSettings>) -> Result<Config, ConfigError> {
         for (key, path) in [("store", &self.shared.store), ("ca_file", &self.shared.ca_file)] {
             if let Some(path) = path.as_ref().filter(|path| path.to_str().is_none()) {
                 let why = "is not UTF-8; paths in a configuration have to be";
@@ -487,12 +517,26 @@ impl Args {
             layers.file(file)?;
         }
         layers.environment()?;
+        if let Some(kept) = kept {
+            let KeptSettings { user_agent, crawl, rules, .. } = kept;
+            for (key, value) in [
+                ("user_agent", serde_json::to_value(user_agent)),
+                ("crawl", serde_json::to_value(crawl)),
+                ("rules", serde_json::to_value(rules)),
+            ] {
+                // All of it was read from JSON.
+                layers.set("the store's crawl.json", key, value.unwrap_or_default());
+            }
+        }
         for pair in &self.shared.set {
             layers.set_text(pair)?;
         }
         self.shared.lay(&mut layers);
         if let Command::Crawl(crawl) = &self.command {
             crawl.limits.lay(&mut layers);
+        }
+        if let Command::Explain(explain) = &self.command {
+            explain.limits.lay(&mut layers);
         }
         if let Command::Fetch(fetch) = &self.command {
             fetch.lay(&mut layers);

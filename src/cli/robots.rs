@@ -57,12 +57,7 @@ pub(super) fn run(command: &RobotsArgs, args: &Args) -> Result<u8, Trouble> {
 
 /// May it be asked for, and why.
 fn verdict(standing: &Standing<'_>, source: &Source, agent: &str, url: &str, now: Stamp) -> (bool, String) {
-    let (allowed, mut why) = match standing {
-        Standing::Rules { robots, .. } => by_rules(robots, agent, url),
-        Standing::AllowAll(freedom) => (true, free(*freedom)),
-        Standing::DisallowUntil { until, status, .. } => (false, held(*status, until.since(now))),
-        Standing::Unknown => (false, "nothing is known of its robots.txt yet".into()),
-    };
+    let (allowed, mut why) = judged(standing, agent, url, now);
     if let (Some(origin), Ok(url)) = (source.origin(), CanonicalUrl::parse(url))
         && url.origin() != origin
     {
@@ -72,6 +67,16 @@ fn verdict(standing: &Standing<'_>, source: &Source, agent: &str, url: &str, now
         ));
     }
     (allowed, why)
+}
+
+/// The same, where the rules are known to be those of the URL's origin.
+pub(super) fn judged(standing: &Standing<'_>, agent: &str, url: &str, now: Stamp) -> (bool, String) {
+    match standing {
+        Standing::Rules { robots, .. } => by_rules(robots, agent, url),
+        Standing::AllowAll(freedom) => (true, free(*freedom)),
+        Standing::DisallowUntil { until, status, .. } => (false, held(*status, until.since(now))),
+        Standing::Unknown => (false, "nothing is known of its robots.txt yet".into()),
+    }
 }
 
 fn by_rules(robots: &Robots, agent: &str, url: &str) -> (bool, String) {

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Trouble,
     args::{Args, StatsArgs},
+    hosts,
     text::{counted, grouped, printable, size},
 };
 /// Rows of a table.
@@ -18,6 +19,9 @@ const BAR: usize = 32;
 pub(super) fn run(command: &StatsArgs, args: &Args) -> Result<u8, Trouble> {
     let config = args.config()?;
     let store = crate::open(&config.store)?;
+    if command.hosts {
+        return hosts::run(command, args, &store);
+    }
     let stats = store.stats()?;
     let mut out = BufWriter::new(io::stdout().lock());
     if command.json {

@@ -48,6 +48,13 @@ pub(super) fn clock(time: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{secs:02}") } else { format!("{minutes:02}:{secs:02}") }
 }
 
+/// `850ms`, `12s 40ms`, `3h 5m`: to the millisecond below a minute, to the second above it.
+pub(super) fn span(time: Duration) -> String {
+    let unit = if time < Duration::from_secs(60) { 1_000_000 } else { 1_000_000_000 };
+    let rounded = time.as_nanos().div_ceil(unit) * unit;
+    humantime::format_duration(Duration::from_nanos(u64::try_from(rounded).unwrap_or(u64::MAX))).to_string()
+}
+
 /// The text without anything that a terminal would obey (control characters, bidirectional overrides), cut
 /// to `width` characters.
 pub(super) fn printable(text: &str, width: usize) -> String {
@@ -77,6 +84,19 @@ mod tests {
         );
         assert_eq!([0, 1, 2].map(|n| counted(n, "host")), ["0 hosts", "1 host", "2 hosts"]);
         assert_eq!([7, 754, 3723].map(|s| clock(Duration::from_secs(s))), ["00:07", "12:34", "1:02:03"]);
+    }
+
+    #[test]
+    fn spans_are_as_exact_as_they_need_be() {
+        for (nanos, want) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (850_000_000, "850ms"),
+            (12_040_000_000, "12s 40ms"),
+            (75_000_000_001, "1m 16s"),
+        ] {
+            assert_eq!(span(Duration::from_nanos(nanos)), want);
+        }
     }
 
     #[test]
