@@ -3,7 +3,6 @@
 //! Owns the order of the work: the head, the document by what it is, and then what neither of them links to but
 //! only names. Never keeps anything between two documents.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -15,12 +14,12 @@ use crate::base::{Base, Target};
 use crate::charset::Source;
 use crate::discovery::{ALTERNATES_MAX, META_BYTES_MAX, Refresh};
 use crate::html::{References, Statement, Wants, references};
-use crate::kind::{Form, form};
+use crate::kind::{Form, form, kind_of};
 use crate::link_field::{self, FieldLink};
 use crate::links::{Finder, text};
+use crate::listed::Listed;
 use crate::relation::Relations;
 use crate::role::{Entry, Role};
-use crate::sitemap::List;
 use crate::{Discovery, Document, FollowJson, Head, Kind, Options, Summary};
 use crate::{feed, json, refresh, sitemap, sniff, srcset, xml};
 
@@ -227,7 +226,7 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
         self.finder.cut |= source.cut;
         self.discovery.summary.charset = source.charset.name();
         self.discovery.kind = kind;
-        let mut listed = Listed { base: Base::of(document.url), document: document.url, findings: self };
+        let mut listed = Listed::new(document.url, self);
         let error = match kind {
             Kind::TextSitemap => match sitemap::lines(text, &mut listed) {
                 0 => {
@@ -342,9 +341,14 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
         }
     }
 
+    /// No more URLs are kept to be told last.
+    pub(crate) fn has_enough_asides(&self) -> bool {
+        self.asides.len() >= ASIDES_MAX
+    }
+
     /// Keeps a URL to be told last.
     fn aside(&mut self, url: CanonicalUrl, role: Role) {
-        if self.asides.len() < ASIDES_MAX {
+        if !self.has_enough_asides() {
             self.asides.push((url, role));
         } else if role == Role::Srcset {
             // The others are said of pages, and cut without a word, like the facts that they are.
@@ -366,62 +370,8 @@ impl<'o, K: FnMut(Fingerprint) -> bool, F: FnMut(Fingerprint, CanonicalUrl, Role
     }
 }
 
-/// Takes what a sitemap or a feed lists.
-struct Listed<'f, 'o, K, F> {
-    findings: &'f mut Findings<'o, K, F>,
-    document: &'f CanonicalUrl,
-    base: Base,
-}
-
-impl<K, F> List for Listed<'_, '_, K, F>
-where
-    K: FnMut(Fingerprint) -> bool,
-    F: FnMut(Fingerprint, CanonicalUrl, Role),
-{
-    fn url(&mut self, text: &str, role: Role) -> ControlFlow<()> {
-        let text = with_scheme(text, self.document);
-        self.base
-            .resolve(&text)
-            .map_or(ControlFlow::Continue(()), |target| self.findings.finder.take(target, role))
-    }
-
-    fn form(&mut self, text: &str, relations: Relations, language: Option<&str>, media_type: Option<&str>) {
-        if self.findings.asides.len() < ASIDES_MAX {
-            let url = self.base.resolve(text).map(Target::into_url);
-            self.findings.statement(relations, url, language, media_type);
-        }
-    }
-}
-
-/// `www.example.com/x` in a list means a host, and so does the list's own.
-fn with_scheme<'a>(text: &'a str, document: &CanonicalUrl) -> Cow<'a, str> {
-    let authority = &text[..text.find(['/', '?', '#']).unwrap_or(text.len())];
-    let is_host = authority.eq_ignore_ascii_case(document.authority())
-        || authority.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www."));
-    if !is_host {
-        return text.into();
-    }
-    format!("{}://{text}", if document.is_https() { "https" } else { "http" }).into()
-}
-
-/// What a document is by its root element.
-fn kind_of(root: &str, text: &str) -> Option<Kind> {
-    Some(match root {
-        "urlset" | "url" => Kind::Sitemap,
-        "sitemapindex" | "sitemap" => Kind::SitemapIndex,
-        "rss" | "channel" => Kind::Rss,
-        // RSS 0.90 and 1.0 are vocabularies of RDF; there are many others.
-        "rdf" if RSS_NAMESPACES.iter().any(|namespace| cut(text).contains(namespace)) => Kind::Rss,
-        "feed" => Kind::Atom,
-        "html" => Kind::Xhtml,
-        _ => return None,
-    })
-}
-
-const RSS_NAMESPACES: [&str; 2] = ["//purl.org/rss/", "//my.netscape.com/rdf/"];
-
 /// A text's first [`META_BYTES_MAX`] bytes, or some fewer.
-fn cut(text: &str) -> &str {
+pub(crate) fn cut(text: &str) -> &str {
     let mut end = text.len().min(META_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -73,7 +73,6 @@ pub enum FollowJson {
 
 /// What a document turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Kind {
     /// HTML.
     Html,

@@ -9,7 +9,10 @@ use std::ops::ControlFlow;
 
 use memchr::{memchr, memchr2, memchr3, memrchr};
 
-use crate::pointer::{JsonPointers, Matches};
+use crate::pointer::JsonPointers;
+
+mod place;
+use place::{Here, Place};
 
 /// Where a document is broken, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +121,7 @@ impl<'a> Walk<'a> {
                 (State::Value | State::FirstValue, _) => self.literal()?,
                 (State::Key | State::FirstKey, b'"') => {
                     let key = self.string()?;
-                    self.place.key(&key);
+                    self.place.key(|| key.text());
                     self.skip_blanks();
                     if self.bytes.get(self.at) != Some(&b':') {
                         return Err(self.broken("a colon should be here"));
@@ -231,139 +234,6 @@ impl<'a> Text<'a> {
             return serde_json::from_slice::<String>(self.quoted).ok().map(Cow::Owned);
         }
         std::str::from_utf8(&self.quoted[1..self.quoted.len() - 1]).ok().map(Cow::Borrowed)
-    }
-}
-
-/// Where the walk is, as far as the pointers and the brackets need it.
-struct Place<'a> {
-    pointers: Option<&'a JsonPointers>,
-    open: Brackets,
-    /// For each open container that a pointer may lead through, outermost first, what leads to it.
-    levels: Vec<Level>,
-    /// What leads to the member whose name was read last.
-    member: Option<Matches>,
-    /// The depth of the outermost container that a pointer leads to, or 0 where everything counts.
-    inside: Option<usize>,
-}
-
-struct Level {
-    matches: Matches,
-    /// Of the next element, in an array.
-    index: u64,
-}
-
-/// What the pointers say of a value.
-enum Here {
-    /// It counts, and so does what is in it.
-    Inside,
-    /// Something in it may count.
-    Above(Matches),
-    /// Nothing in it counts.
-    Outside,
-}
-
-impl<'a> Place<'a> {
-    fn new(pointers: Option<&'a JsonPointers>) -> Self {
-        let inside = pointers.is_none().then_some(0);
-        Self { pointers, open: Brackets::default(), levels: Vec::new(), member: None, inside }
-    }
-
-    fn depth(&self) -> usize {
-        self.open.depth
-    }
-
-    fn is_object(&self) -> bool {
-        self.open.is_object()
-    }
-
-    /// A value that begins here.
-    fn here(&self) -> Here {
-        let Some(pointers) = self.pointers.filter(|_| self.inside.is_none()) else { return Here::Inside };
-        let depth = self.depth();
-        let matches = match self.levels.last() {
-            _ if depth == 0 => pointers.all(),
-            Some(level) if self.levels.len() == depth => match self.member {
-                Some(matches) if self.is_object() => matches,
-                _ => pointers.element(level.matches, depth - 1, level.index),
-            },
-            _ => return Here::Outside,
-        };
-        if pointers.ends(matches, depth) {
-            Here::Inside
-        } else if matches.is_none() {
-            Here::Outside
-        } else {
-            Here::Above(matches)
-        }
-    }
-
-    /// The name of a member.
-    fn key(&mut self, key: &Text<'_>) {
-        if let Some(pointers) = self.pointers
-            && self.inside.is_none()
-            && self.levels.len() == self.depth()
-            && let Some(level) = self.levels.last()
-        {
-            let name = key.text().unwrap_or_default();
-            self.member = Some(pointers.member(level.matches, self.depth() - 1, &name));
-        }
-    }
-
-    fn comma(&mut self) {
-        let depth = self.depth();
-        if self.levels.len() == depth
-            && let Some(level) = self.levels.last_mut()
-        {
-            level.index += 1;
-        }
-    }
-
-    fn open(&mut self, is_object: bool) {
-        let here = self.here();
-        self.open.push(is_object);
-        match here {
-            Here::Inside => {
-                self.inside.get_or_insert(self.open.depth);
-            }
-            Here::Above(matches) => self.levels.push(Level { matches, index: 0 }),
-            Here::Outside => {}
-        }
-    }
-
-    fn close(&mut self) {
-        if self.inside == Some(self.depth()) {
-            self.inside = None;
-        }
-        self.open.pop();
-        self.levels.truncate(self.depth());
-    }
-}
-
-/// Open brackets, a bit each.
-#[derive(Default)]
-struct Brackets {
-    depth: usize,
-    bits: Vec<u64>,
-}
-
-impl Brackets {
-    fn push(&mut self, is_object: bool) {
-        let (word, bit) = (self.depth / 64, self.depth % 64);
-        if word == self.bits.len() {
-            self.bits.push(0);
-        }
-        self.bits[word] = self.bits[word] & !(1 << bit) | u64::from(is_object) << bit;
-        self.depth += 1;
-    }
-
-    fn pop(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
-    }
-
-    /// The innermost is `{`.
-    fn is_object(&self) -> bool {
-        let Some(last) = self.depth.checked_sub(1) else { return false };
-        self.bits[last / 64] >> (last % 64) & 1 == 1
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a document may be, by its declared type and its first bytes.
 //!
-//! Owns the first guess; an XML document's root element has the last word (`xml.rs`). A server that has named a
+//! Owns the first guess, and the last word, which is the root element's where it is XML. A server that has named a
 //! type is overruled only where a sitemap was asked for.
 
 use dragline_model::CanonicalUrl;
@@ -85,6 +85,23 @@ fn looks_like_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
+
+/// What a document is by its root element.
+pub(crate) fn kind_of(root: &str, text: &str) -> Option<Kind> {
+    let head = crate::discover::cut(text);
+    Some(match root {
+        "urlset" | "url" => Kind::Sitemap,
+        "sitemapindex" | "sitemap" => Kind::SitemapIndex,
+        "rss" | "channel" => Kind::Rss,
+        // RSS 0.90 and 1.0 are vocabularies of RDF; there are many others.
+        "rdf" if RSS_NAMESPACES.iter().any(|namespace| head.contains(namespace)) => Kind::Rss,
+        "feed" => Kind::Atom,
+        "html" => Kind::Xhtml,
+        _ => return None,
+    })
+}
+
+const RSS_NAMESPACES: [&str; 2] = ["//purl.org/rss/", "//my.netscape.com/rdf/"];
 
 #[cfg(test)]
 mod tests {

@@ -52,6 +52,7 @@ mod srcset;
 // Documents that are lists.
 mod date;
 mod feed;
+mod listed;
 mod sitemap;
 mod xml;
 

@@ -4,11 +4,13 @@
 
 use dragline_model::Timestamp;
 
-/// How a URL was found. A URL that a document names more than once has the role that stands first in this
-/// list, as far as the first six, in the document's order, and then the others: so a feed that is also linked
-/// to by an anchor is a [`Role::Link`].
+/// How a URL was found.
+///
+/// The first roles, up to [`Role::FeedEntry`], lead on: they are told in the order in which they stand in the head
+/// and then in the document. The others only name a URL, and are told after all of those, in the order of this list;
+/// so a feed that is also linked to by an anchor is a [`Role::Link`], and a crawl that does not follow feeds still
+/// follows the link. A [`Role::Sitemap`] leads on in a list of sitemaps, and is only named anywhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Role {
     /// `a[href]` or `area[href]`.
     Link,
