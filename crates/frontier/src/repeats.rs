@@ -20,8 +20,8 @@ pub(crate) fn repeats(url: &str, max: u8) -> bool {
     let (mut taken, mut twice, mut start) = (0u64, false, 0);
     for (n, slash) in memchr_iter(b'/', bytes).chain([bytes.len()]).enumerate() {
         if n > 2 && slash > start {
-            let bit = 1
-                << ((slash - start) * 5 + usize::from(bytes[start]) * 3 + usize::from(bytes[slash - 1])) % 64;
+            let ends = usize::from(bytes[start]) * 3 + usize::from(bytes[slash - 1]);
+            let bit = 1 << (((slash - start) * 5 + ends) % 64);
             twice |= taken & bit != 0;
             taken |= bit;
         } else {
