@@ -8,9 +8,14 @@ use dragline_model::CanonicalUrl;
 use libfuzzer_sys::fuzz_target;
 
 static URLS: LazyLock<Vec<CanonicalUrl>> = LazyLock::new(|| {
-    ["https://a.example.co.uk/x/y", "http://a.example.co.uk/x/y", "http://example.co.uk:8080/", "http://127.0.0.1/"]
-        .map(|url| CanonicalUrl::parse(url).unwrap())
-        .to_vec()
+    [
+        "https://a.example.co.uk/x/y",
+        "http://a.example.co.uk/x/y",
+        "http://example.co.uk:8080/",
+        "http://127.0.0.1/",
+    ]
+    .map(|url| CanonicalUrl::parse(url).unwrap())
+    .to_vec()
 });
 
 static STRANGERS: LazyLock<Vec<CanonicalUrl>> = LazyLock::new(|| {

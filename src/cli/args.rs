@@ -679,6 +679,26 @@ mod tests {
         assert_eq!(config.crawl.delay, crate::config::Span::from_secs(3));
         assert_eq!(config.store, PathBuf::from("x"));
         assert_eq!(config.crawl.per_host, 4);
+        let line = "dragline crawl http://a/ --include /docs/ --include x{1,2} --exclude [.]pdf$ --max-hops-off 2 \
+                    --max-per-host 5 --max-per-domain 6 --max-subdomains 7 --max-query-variations 8 --no-trap-guard \
+                    --jitter 0.25 --per-ip 3 --ip-delay 50ms --adaptive-delay 2 --sort-query \
+                    --drop-params tracking,ref* --drop-session-ids";
+        let crawl = Args::parse_from(line.split_whitespace()).config().unwrap().crawl;
+        assert_eq!(
+            (crawl.include, crawl.exclude),
+            (vec!["/docs/".into(), "x{1,2}".into()], vec!["[.]pdf$".into()])
+        );
+        assert_eq!((crawl.max_hops_off, crawl.max_per_host, crawl.max_per_domain), (2, Some(5), Some(6)));
+        assert_eq!((crawl.max_subdomains, crawl.max_query_variations, crawl.trap_guard), (7, 8, false));
+        assert_eq!((crawl.jitter, crawl.per_ip, crawl.adaptive_delay), (0.25, Some(3), Some(2.0)));
+        assert_eq!(crawl.ip_delay, Some("50ms".parse().unwrap()));
+        assert_eq!((crawl.sort_query, crawl.drop_session_ids), (true, true));
+        assert_eq!(crawl.drop_params, ["tracking", "ref*"]);
+        let args = Args::parse_from(["dragline", "crawl", "http://a/", "--include", "a(b"]);
+        assert_eq!(
+            args.config().unwrap_err().to_string(),
+            "configuration key crawl.include in --include: pattern a(b, at character 2, \"(\": unclosed group"
+        );
         let args = Args::parse_from(["dragline", "crawl", "http://a/", "--delay", "soon"]);
         let error = args.config().unwrap_err().to_string();
         assert!(

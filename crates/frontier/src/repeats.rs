@@ -1,7 +1,7 @@
 //! Paths that repeat themselves: `/a/b/a/b/a/b`, the mark of a relative link that lost its way.
 //!
-//! Owns the look at a path. It is had for every link that is found, so nearly all of them are through after their
-//! slashes are counted.
+//! Owns the look at a path. It is had for every link that is found, so nearly all of them are through after one
+//! look over their slashes.
 
 use memchr::memchr_iter;
 
@@ -14,10 +14,23 @@ const RUNS_MAX: usize = 3;
 /// Does one segment of the URL's path stand there more than `max` times, or a run of segments three times in a row?
 pub(crate) fn repeats(url: &str, max: u8) -> bool {
     let max = usize::from(max.max(1));
-    // Two slashes stand before the authority, one before each segment. A query's slashes are counted too: then
-    // the longer look decides.
-    let slashes = memchr_iter(b'/', url.as_bytes()).count();
-    slashes > 2 + max.min(2 * RUNS_MAX - 1) && path_repeats(url, max)
+    // A bit for each segment, by its length and its ends: where none is taken twice, nothing repeats itself. What
+    // stands between a query's slashes is looked at like a segment; then the longer look decides.
+    let bytes = url.as_bytes();
+    let (mut taken, mut twice, mut start) = (0u64, false, 0);
+    for (n, slash) in memchr_iter(b'/', bytes).chain([bytes.len()]).enumerate() {
+        if n > 2 && slash > start {
+            let ends = usize::from(bytes[start]) * 3 + usize::from(bytes[slash - 1]);
+            let bit = 1 << (((slash - start) * 5 + ends) % 64);
+            twice |= taken & bit != 0;
+            taken |= bit;
+        } else {
+            // Segments without anything in them are all alike.
+            twice |= n > 2 && slash < bytes.len();
+        }
+        start = slash + 1;
+    }
+    twice && path_repeats(url, max)
 }
 
 fn path_repeats(url: &str, max: usize) -> bool {

@@ -208,13 +208,13 @@ impl OnPage<'_> {
         let scope = self.scope;
         let is_in_scope = match scope.kind {
             ScopeKind::Any => true,
+            // Most links stay on their host, which saves a look at the lists.
             ScopeKind::Host => {
-                let authority = link.authority();
-                self.own == Some(authority) || scope.authorities.contains(authority)
+                self.own.is_some() && is_at(link, self.authority)
+                    || scope.authorities.contains(link.authority())
             }
             ScopeKind::Domain => {
-                // Most links stay on their host, which saves the look at the list of suffixes.
-                self.own.is_some() && link.authority() == self.authority || {
+                self.own.is_some() && is_at(link, self.authority) || {
                     let of_link = domain(link.host());
                     self.own == Some(of_link) || scope.domains.contains(of_link)
                 }
@@ -229,6 +229,14 @@ impl OnPage<'_> {
             false => Err(Reason::HopsOff { off, max }),
         }
     }
+}
+
+/// Is this the URL's authority?
+fn is_at(url: &CanonicalUrl, authority: &str) -> bool {
+    let text = url.as_str();
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    // A path begins with a slash, and every URL has one.
+    rest.and_then(|rest| rest.strip_prefix(authority)).is_some_and(|path| path.starts_with('/'))
 }
 
 /// A URL up to and including the last slash of its path.

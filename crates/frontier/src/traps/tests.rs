@@ -436,6 +436,39 @@ fn the_guard_can_be_turned_off() {
 }
 
 #[test]
+fn what_was_learned_is_kept() {
+    let mut n = 0;
+    let site = &mut |_: &str| {
+        n += 1;
+        (
+            200,
+            page("same"),
+            vec![format!("/n/{n}a"), format!("/n/{n}?q=1"), format!("http://s{n}.site.example/{n}")],
+        )
+    };
+    let rules = TrapRules { per_host_max: Some(300), per_domain_max: Some(700), ..TrapRules::default() };
+    let traps = crawl(rules, 400, site).traps;
+    assert!(traps.parked_urls() > 0);
+    let bytes = postcard::to_stdvec(&traps).unwrap();
+    let mut kept = postcard::from_bytes::<Traps>(&bytes).unwrap().under(rules);
+    assert_eq!(kept.report(), traps.report());
+    assert_eq!(kept.parked_urls(), traps.parked_urls());
+    // From here on both go the same way.
+    let mut traps = traps;
+    for n in 0..2_000u64 {
+        let url = CanonicalUrl::parse(&format!("http://s{}.site.example/{}/{n}?q={n}", n % 50, word(n % 7)))
+            .unwrap();
+        let found_on = Brought((n % 8) as u8);
+        assert_eq!(kept.explain(&url), traps.explain(&url));
+        assert_eq!(kept.admit(&url, found_on), traps.admit(&url, found_on));
+        assert_eq!(kept.recheck(&url), traps.recheck(&url));
+        let sketch = Sketch::of(&url, page(&sentence(n % 40, 4)).as_bytes());
+        let seen = Seen { url: &url, status: 200, is_repeat: n % 3 == 0, sketch: sketch.as_ref() };
+        assert_eq!(kept.settled(&seen, []), traps.settled(&seen, []));
+    }
+}
+
+#[test]
 fn the_memory_is_bounded() {
     let mut traps = Traps::new(TrapRules { subdomains_max: None, ..TrapRules::default() });
     for n in 0..150_000u64 {
