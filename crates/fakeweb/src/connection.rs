@@ -194,8 +194,8 @@ impl Connection {
         self.served += 1;
         let (Label { number: connection, address, since }, nth) = (self.label, self.served);
         // The first request may have come with its connection.
-        let woken = self.shared.turns[self.thread].woken();
-        let held = arrived.saturating_duration_since(if nth == 1 { since.min(woken) } else { woken });
+        let earliest = self.shared.turns[self.thread].earliest();
+        let held = arrived.saturating_duration_since(if nth == 1 { since.min(earliest) } else { earliest });
         let keep_head = scripted || self.shared.keep_heads;
         self.shared.log.begin(self.thread, || Record {
             arrived,

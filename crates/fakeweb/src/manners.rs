@@ -51,6 +51,9 @@ pub struct Promise {
     /// Whether a request that a kept connection left without an answer may be made once more at once, on a new
     /// one (RFC 9110 §9.2.2).
     pub repeats: bool,
+    /// How long an answer may take to be taken in, where several requests are out: what is asked meanwhile cannot know
+    /// of the rest that it asks for.
+    pub reacts: Duration,
     /// When the crawler was killed. A killed one cannot know of what it had not written down.
     pub kills: Vec<Instant>,
     /// How long before a kill an answer may be lost with it.
@@ -72,6 +75,7 @@ impl Default for Promise {
             robots: true,
             robots_paced: true,
             repeats: false,
+            reacts: Duration::ZERO,
             kills: Vec::new(),
             forgets: Duration::from_millis(100),
             settles: Duration::from_millis(100),

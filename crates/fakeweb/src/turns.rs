@@ -1,9 +1,9 @@
 //! How long a server thread may have kept a request waiting before it saw it.
 //!
 //! Owns the clock of one thread's turns: it sleeps until something comes, and then works through all that came. What
-//! it meets in a turn has come after it went to sleep for the last time; so it has waited for the part of the turn
-//! that is over, and for as long as the system let the thread wait for a processor. Both are measured, the second
-//! where the system tells (Linux: proc_pid_schedstat). Decides nothing.
+//! it meets in a turn has come since the beginning of the turn before, or, where it has really slept in between, since
+//! it was woken; and it may have waited for as long as the system let the thread wait for a processor. All of it is
+//! measured, the last where the system tells (Linux: proc_pid_schedstat). Decides nothing.
 
 use std::{
     fs::File,
@@ -16,6 +16,10 @@ use std::{
 
 use tokio::runtime::Builder;
 
+/// Sleep that may be none: what was there already ends it as soon as the system has been asked, which takes longer
+/// the more the system has to do for others meanwhile.
+const NAP: Duration = Duration::from_millis(5);
+
 /// The turns of one thread.
 #[derive(Debug)]
 pub(crate) struct Turns {
@@ -24,8 +28,12 @@ pub(crate) struct Turns {
     waits: OnceLock<Option<File>>,
     /// All waiting for a processor up to the last sleep, in nanoseconds.
     waited_before: AtomicU64,
-    /// The earliest moment at which something can have come that woke the thread, in nanoseconds since `begun`.
-    woken: AtomicU64,
+    /// When it last went to sleep; as all that follows, in nanoseconds since `begun`.
+    parked: AtomicU64,
+    /// When this turn began, or would have begun if the thread had been let run at once.
+    turn: AtomicU64,
+    /// The earliest moment at which something can have come that is met in this turn.
+    earliest: AtomicU64,
 }
 
 impl Turns {
@@ -35,23 +43,39 @@ impl Turns {
             begun: Instant::now(),
             waits: OnceLock::new(),
             waited_before: AtomicU64::new(0),
-            woken: AtomicU64::new(0),
+            parked: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
+            earliest: AtomicU64::new(0),
         });
         let (parked, unparked) = (Arc::clone(&turns), Arc::clone(&turns));
-        builder.on_thread_park(move || {
-            parked.waited_before.store(parked.waited(), Ordering::Relaxed);
-        });
-        builder.on_thread_unpark(move || {
-            let waited = unparked.waited().saturating_sub(unparked.waited_before.load(Ordering::Relaxed));
-            let now = unparked.begun.elapsed().as_nanos() as u64;
-            unparked.woken.store(now.saturating_sub(waited), Ordering::Relaxed);
-        });
+        builder.on_thread_park(move || parked.end());
+        builder.on_thread_unpark(move || unparked.begin());
         turns
     }
 
+    fn end(&self) {
+        self.waited_before.store(self.waited(), Ordering::Relaxed);
+        self.parked.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn begin(&self) {
+        // The clock first: what the thread waits between the two readings may count twice, but not be missed.
+        let now = self.now();
+        let waited = self.waited().saturating_sub(self.waited_before.load(Ordering::Relaxed));
+        let turn = now.saturating_sub(waited);
+        let slept = turn.saturating_sub(self.parked.load(Ordering::Relaxed));
+        let before = self.turn.swap(turn, Ordering::Relaxed);
+        let earliest = if slept > NAP.as_nanos() as u64 { turn } else { before };
+        self.earliest.store(earliest, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.begun.elapsed().as_nanos() as u64
+    }
+
     /// The earliest moment at which something can have come that is met in this turn.
-    pub(crate) fn woken(&self) -> Instant {
-        self.begun + Duration::from_nanos(self.woken.load(Ordering::Relaxed))
+    pub(crate) fn earliest(&self) -> Instant {
+        self.begun + Duration::from_nanos(self.earliest.load(Ordering::Relaxed))
     }
 
     /// How long this thread has waited for a processor, in nanoseconds; 0 where the system does not tell.
@@ -84,13 +108,13 @@ mod tests {
     fn a_turn_begins_when_the_thread_wakes() {
         let mut builder = Builder::new_current_thread();
         let turns = Turns::watch(builder.enable_time());
-        let before = turns.woken();
+        let before = turns.earliest();
         builder.build().unwrap().block_on(async {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let woken = turns.woken();
-            assert!(woken > before && woken <= Instant::now());
+            let earliest = turns.earliest();
+            assert!(earliest > before && earliest <= Instant::now());
             // Work without sleep is one turn.
-            assert_eq!(turns.woken(), woken);
+            assert_eq!(turns.earliest(), earliest);
         });
     }
 }

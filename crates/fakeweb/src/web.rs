@@ -328,7 +328,7 @@ async fn accept(
             continue;
         };
         let number = shared.connections.fetch_add(1, Ordering::Relaxed);
-        let label = Label { number, address, since: shared.turns[0].woken() };
+        let label = Label { number, address, since: shared.turns[0].earliest() };
         match (number % (doors.len() as u64 + 1)) as usize {
             0 => welcome(stream, &shared, 0, label),
             thread => {

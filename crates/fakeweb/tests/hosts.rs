@@ -5,13 +5,15 @@
 mod client;
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::{IpAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use client::{Answer, exchange, get, read_answer};
-use dragline_fakeweb::{Expect, Faults, Offence, Promise, Refusals, RobotsKinds, Script, Step, Web, WebSpec};
+use dragline_fakeweb::{
+    Expect, Faults, Offence, Promise, Refusals, RobotsKinds, Script, Step, TOLERANCE, Web, WebSpec,
+};
 
 fn ask(web: &Web, url: &str) -> Answer {
     read_answer(&exchange(web.addr(), get(url)), true).unwrap()
@@ -232,4 +234,38 @@ fn who_leaves_before_the_answer_is_seen_to() {
     }
     let left: Vec<_> = web.log().into_iter().filter(|served| served.left.is_some()).collect();
     assert!(left.len() == 1 && left[0].path == "/slow" && left[0].ended.is_none());
+}
+
+#[test]
+fn what_the_server_kept_waiting_it_says() {
+    let web = WebSpec { page_bytes: 64 << 10, ..WebSpec::default() }.start().unwrap();
+    // So many at once that the last ones have to wait for the first ones, in connections and then in requests.
+    let mut streams: Vec<_> = (0..200).map(|_| None).collect();
+    for round in 1..=3 {
+        web.clear_log();
+        let mut written = Vec::new();
+        for (number, stream) in streams.iter_mut().enumerate() {
+            let stream = stream.get_or_insert_with(|| TcpStream::connect(web.addr()).unwrap());
+            let request = get(&web.url(number % 10, number % 100));
+            stream.write_all(request.as_bytes()).unwrap();
+            written.push(Instant::now());
+        }
+        for stream in streams.iter_mut().flatten() {
+            stream.read_exact(&mut [0; 1_000]).unwrap();
+        }
+        let mut log = web.log();
+        log.sort_by_key(|served| served.connection);
+        assert_eq!(log.len(), written.len());
+        for (served, written) in log.iter().zip(&written) {
+            let came = served.arrived - served.held;
+            let late = came.saturating_duration_since(*written);
+            assert!(
+                late <= TOLERANCE,
+                "round {round}: it came {late:?} after it was sent, at the earliest: {served:?}"
+            );
+        }
+        let longest = log.iter().map(|served| served.held).max();
+        println!("round {round}: kept waiting for up to {longest:?}");
+        streams.iter_mut().for_each(|stream| *stream = None);
+    }
 }

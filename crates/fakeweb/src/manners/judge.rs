@@ -189,7 +189,7 @@ pub(super) fn judge(plan: &Plan, events: &[Event], promise: &Promise, slack: Dur
             && !promise.kills.iter().any(|kill| over <= *kill && *kill - over <= promise.forgets)
         {
             let until = rest.min(event.arrived.max(over) + promise.rest_max);
-            state.rests.push((over, until));
+            state.rests.push((over + promise.reacts, until));
         }
         let is_counted = promise.robots_paced || !event.is_robots();
         let mut offences = Vec::new();

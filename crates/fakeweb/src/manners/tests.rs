@@ -170,6 +170,8 @@ fn a_rest_that_was_asked_for_is_given() {
     let story = resting(None);
     story.offences(&Promise { per_host: 9, ..promise() }, &[]);
     resting(Some(1)).offences(&Promise { rest_max: ms(800), ..promise() }, &[]);
+    // Who has several out cannot stop them all at once.
+    resting(Some(1)).offences(&Promise { reacts: ms(900), ..promise() }, &[]);
     // What a kill may have wiped out was not known.
     let story = resting(Some(1));
     let kills = vec![story.begun + ms(50)];
