@@ -90,6 +90,10 @@ impl Explained {
                     0 => "it is the next of its host".to_owned(),
                     n => format!("{} of its host before it", counted(*n as u64, "URL")),
                 };
+                if crawl.frontier.is_budget_spent() {
+                    let pages = crawl.limits.max_pages.unwrap_or_default();
+                    return format!("it waits: {before}, and the crawl has its {pages} pages (--max-pages)");
+                }
                 format!("it waits: {before}; {}", self.next(crawl))
             }
             Whereabouts::Retries { attempts, .. } => {

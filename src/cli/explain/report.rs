@@ -2,7 +2,10 @@
 //!
 //! Owns the names, which scripts depend on.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    time::Duration,
+};
 
 use dragline_frontier::{HostStanding, RobotsStanding, Whereabouts};
 use dragline_politeness::Stamp;
@@ -49,7 +52,7 @@ pub(super) fn text(explained: &Explained, crawl: &Remembered) -> Result<(), Trou
             row("found on", &format!("… ({} before)", counted(passed as u64, "page")))?;
         }
         for (index, page) in trail.pages.iter().enumerate().skip(passed) {
-            row(if index == 0 { "seed" } else { "→" }, page.as_str())?;
+            row(if index == 0 && trail.is_whole { "seed" } else { "→" }, page.as_str())?;
         }
         if trail.pages.is_empty() {
             row("found", "it is a seed")?;
@@ -57,7 +60,7 @@ pub(super) fn text(explained: &Explained, crawl: &Remembered) -> Result<(), Trou
     }
     if let Some(host) = &explained.frontier.host {
         row("host", &format!("{}: {} waiting", host.key, counted(host.waiting as u64, "URL")))?;
-        row("", &host.pace)?;
+        row("", &pace(host, crawl.now))?;
         if let Some(why) = &host.beyond {
             row("", &format!("nobody waits for it any longer: {why}"))?;
         }
@@ -92,8 +95,18 @@ fn robots(rules: &Rules, now: Stamp) -> String {
     format!("{word}; {} ({}, {age} ago: {brought})", rules.why, asked.url)
 }
 
-fn age(at: Timestamp, now: Stamp) -> std::time::Duration {
-    now.since(Stamp::new(std::time::Duration::from_millis(at.0)))
+/// When it may be asked, and how often.
+fn pace(host: &HostStanding, now: Stamp) -> String {
+    let when = match host.next.at.since(now) {
+        Duration::ZERO => "now".to_owned(),
+        wait => format!("in {} ({})", span(wait), host.next.because),
+    };
+    let delay = span(host.delay);
+    format!("it may be asked {when}, and every {delay} from start to start ({})", host.delay_because)
+}
+
+fn age(at: Timestamp, now: Stamp) -> Duration {
+    now.since(Stamp::new(Duration::from_millis(at.0)))
 }
 
 fn visit(record: &Record, place: Option<&Place>) -> String {
