@@ -117,7 +117,7 @@ mod tests {
         again
             .each(&mut tails, |reason, it| {
                 let n: usize = it.link.url.path()[1..].parse().unwrap();
-                assert_eq!(reason == "even", n % 2 == 0);
+                assert_eq!(reason == "even", n.is_multiple_of(2));
                 out.push(n);
             })
             .unwrap();

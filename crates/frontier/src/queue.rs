@@ -144,6 +144,7 @@ impl Queue {
         self.count
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }

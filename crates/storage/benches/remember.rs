@@ -5,6 +5,7 @@
 //! cargo bench -p dragline-storage --bench remember -- --build DIR URLS
 //! cargo bench -p dragline-storage --bench remember -- --open DIR [log|records|pending]
 //! cargo bench -p dragline-storage --bench remember -- --files DIR
+//! cargo bench -p dragline-storage --bench remember -- --passes DIR
 //! ```
 //!
 //! A page brings ten new links and one in ten pages is fetched, so that a million URLs are a hundred thousand records.
@@ -37,6 +38,7 @@ fn main() {
         ["--open", dir, way] => open(Path::new(dir), way),
         ["--open", dir] => open(Path::new(dir), "log"),
         ["--files", dir] => files(Path::new(dir)),
+        ["--passes", dir] => passes(Path::new(dir)),
         [] => compare(&["10000", "1000000"]),
         ref sizes => compare(sizes),
     }
@@ -54,6 +56,7 @@ fn compare(sizes: &[&str]) {
             run(&["--open", path, way]);
         }
         run(&["--files", path]);
+        run(&["--passes", path]);
     }
 }
 
@@ -184,6 +187,32 @@ fn files(dir: &Path) {
         writes.join(", "),
         began.elapsed().as_secs_f64() * 1e3,
     );
+}
+
+/// What goes through all records, and how long that takes.
+fn passes(dir: &Path) {
+    let store = Store::open(dir, Options::default()).unwrap();
+    let records = store.last_seq().unwrap() as f64;
+    let timed = |name: &str, pass: &mut dyn FnMut() -> u64| {
+        let began = Instant::now();
+        let found = pass();
+        let took = began.elapsed().as_secs_f64();
+        println!(
+            "pass    {name:<8} {found:>9} found in {:>6.0} ms, {:.1} µs a record; memory at most {} MB",
+            took * 1e3,
+            took * 1e6 / records,
+            memory_mb("VmHWM")
+        );
+    };
+    // The first one warms sled's cache, as far as that reaches.
+    timed("stats", &mut || store.stats().unwrap().responses);
+    timed("named", &mut || u64::from(store.named(&url(u64::MAX)).unwrap().is_some()));
+    timed("hosts", &mut || store.hosts().unwrap().len() as u64);
+    timed("revisits", &mut || {
+        let mut copies = 0;
+        store.revisits(|_| copies += 1).unwrap();
+        copies
+    });
 }
 
 /// A figure of this process from the system; 0 where it keeps none.

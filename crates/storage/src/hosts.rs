@@ -66,7 +66,7 @@ struct Sums {
 }
 
 impl Store {
-    /// What came of asking each host (`name`, or `name:port`), over all runs. Reads every record: two seconds a
+    /// What came of asking each host (`name`, or `name:port`), over all runs. Reads every record: three seconds a
     /// million. Memory: 8 bytes a record.
     pub fn hosts(&self) -> Result<BTreeMap<String, HostShare>, StoreError> {
         let mut hosts: BTreeMap<String, Sums> = BTreeMap::new();

@@ -44,7 +44,7 @@ impl Store {
     /// had seen are kept with the page that had them, so this is the page the URL was found on, whether it was
     /// visited since or not.
     ///
-    /// Reads the records up to that entry: all, where there is none, at a second for a million.
+    /// Reads the records up to that entry: all, where there is none, at a second and a half for a million.
     pub fn named(&self, url: &CanonicalUrl) -> Result<Option<Named>, StoreError> {
         // As it stands in the JSON of a link; most records are passed over without being parsed.
         let Ok(spelled) = serde_json::to_string(url.as_str()) else { return Ok(None) };
