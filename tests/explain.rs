@@ -34,7 +34,7 @@ fn lines(args: &[&str]) -> Vec<Value> {
 
 /// Two hosts whose pages are all written by the test.
 fn web() -> Web {
-    WebSpec { hosts: 2, pages_per_host: 1, ..WebSpec::default() }.start().unwrap()
+    WebSpec { hosts: 2, pages_per_host: 1, ..WebSpec::default() }.start().expect("a port is free")
 }
 
 /// A crawl with these flags beyond the usual ones; whatever comes of it.
@@ -281,4 +281,8 @@ fn what_is_unchanged_is_kept_once() {
     assert!(said(&["show", &seed, "--store", &store]).contains("unchanged  by "));
     let told = explain(dir.path(), &seed, &[]);
     assert!(verdict(&told).contains("304, it is as it was"), "{told}");
+    assert!(told["due_in_s"].is_f64(), "{told}");
+    // Twice as long for each look that found it unchanged.
+    let day = explain(dir.path(), &seed, &["--refresh", "1day", "--refresh-max", "16days"]);
+    assert!(day["due_in_s"].as_f64() > Some(86_400.0), "{day}");
 }

@@ -8,7 +8,10 @@ mod rules;
 mod spelling;
 mod trail;
 
+use std::time::Duration;
+
 use dragline_frontier::{Explanation, Reason, Whereabouts};
+use dragline_politeness::Stamp;
 
 use super::{
     Trouble,
@@ -45,6 +48,8 @@ struct Explained {
     scope: Result<(), Reason>,
     rules: Rules,
     frontier: Explanation,
+    /// When it is due to be looked at again; `None` where that is not wished for, or there is nothing to look at.
+    due: Option<Stamp>,
 }
 
 impl Explained {
@@ -63,7 +68,8 @@ impl Explained {
             path: store.dir().join("frontier").display().to_string(),
             error,
         })?;
-        Ok(Self { spelling, visits, trail, scope, rules, frontier })
+        let due = due(store, crawl, url)?;
+        Ok(Self { spelling, visits, trail, scope, rules, frontier, due })
     }
 
     fn url(&self) -> &CanonicalUrl {
@@ -168,6 +174,16 @@ fn judge(crawl: &Remembered, url: &CanonicalUrl, trail: Option<&Trail>) -> Resul
         }
     }
     verdict
+}
+
+/// When a page is due to be looked at again, by the rules for its URL.
+fn due(store: &Store, crawl: &Remembered, url: &CanonicalUrl) -> Result<Option<Stamp>, Trouble> {
+    let rules = crawl.limits.rules.of_host(url.host(), url.authority());
+    let Some(refresh) = rules.of(url).refresh else { return Ok(None) };
+    Ok(store.copy_of(url)?.map(|copy| {
+        let looked_at = copy.tried_at.unwrap_or(copy.fetched_at);
+        Stamp::new(Duration::from_millis(looked_at.0)) + refresh.interval(copy.steady, copy.is_gone)
+    }))
 }
 
 /// What a visit brought, in a few words.

@@ -65,6 +65,13 @@ pub(super) fn text(explained: &Explained, crawl: &Remembered) -> Result<(), Trou
             row("", &format!("nobody waits for it any longer: {why}"))?;
         }
     }
+    if let Some(due) = explained.due {
+        let wait = due.since(crawl.now);
+        row(
+            "refresh",
+            &if wait.is_zero() { "due now".to_owned() } else { format!("due in {}", span(wait)) },
+        )?;
+    }
     let passed = explained.visits.len().saturating_sub(SHOWN);
     if passed > 0 {
         row("visits", &format!("the last {SHOWN} of {}", explained.visits.len()))?;
@@ -167,6 +174,7 @@ pub(super) fn json(explained: &Explained, crawl: &Remembered) -> Result<(), Trou
         "next_in_s": explained.frontier.next.map(|next| next.at.since(now).as_secs_f64()),
         "next_because": explained.frontier.next.map(|next| next.because.to_string()),
         "host": explained.frontier.host.as_ref().map(|host| standing(host, now)),
+        "due_in_s": explained.due.map(|due| due.since(now).as_secs_f64()),
         "visits": visits.collect::<Vec<_>>(),
     });
     writeln!(io::stdout().lock(), "{value}")?;
