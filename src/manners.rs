@@ -14,9 +14,9 @@ use crate::config::{Config, ConfigError, CrawlConfig, RobotsName, Span};
 /// An address gets the pace of so many hosts, where nothing else is said: a server that hosts a hundred sites is
 /// still one server.
 const HOSTS_PER_ADDRESS: u32 = 10;
-/// A host whose robots.txt cannot be had is asked for it again after so many times the wait of a retry, and then
-/// after twice as long, and so on.
-const ROBOTS_RETRY: u32 = 2;
+/// A host whose robots.txt cannot be had is asked for it again after so many times the wait of a retry, then after
+/// twice as long, and so on.
+const ROBOTS_RETRY: u32 = 1;
 
 /// What a crawl may do, to one host and in all. `agent` is whom robots.txt files know it by.
 pub(crate) fn limits(config: &Config, scope: Arc<Scope>, agent: Arc<str>) -> Result<Limits, ConfigError> {

@@ -38,7 +38,10 @@ fn imports_run_one_way() {
         ("crates/extract", &["model", "coding"]),
         ("crates/storage", &["model"]),
         ("crates/gather", &["model", "coding", "cookies", "fetch", "frontier"]),
-        ("crates/actors", &["model", "coding", "cookies", "extract", "fetch", "frontier", "storage"]),
+        (
+            "crates/actors",
+            &["model", "coding", "cookies", "extract", "fetch", "frontier", "politeness", "storage"],
+        ),
     ] {
         for used in ours(folder) {
             assert!(allowed.contains(&used.as_str()), "{folder} must not depend on {used}");

@@ -62,7 +62,8 @@ fn select(store: &Store, command: &QueryArgs, status: Option<RangeInclusive<u16>
     if command.failures {
         query = query.failures_only();
     }
-    if command.robots {
+    // A host that was never reached has failed at its robots.txt.
+    if command.robots || command.failures {
         query = query.with_robots();
     }
     if let Some(host) = &command.host {

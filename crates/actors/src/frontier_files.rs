@@ -14,7 +14,7 @@ use dragline_storage::{Checkpoints, Store, StoreError};
 use crate::{Line, messages::Checkpointed};
 
 /// Between the end of one checkpoint and the next, at least: replaying so much of a crawl takes a moment.
-const EVERY_MIN: Duration = Duration::from_secs(5);
+const EVERY_MIN: Duration = Duration::from_secs(2);
 /// And so many times what the last one took the coordinator: a large frontier is kept less often.
 const TIMES_WHAT_IT_TOOK: u32 = 50;
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use dragline_model::HostKey;
+use dragline_model::{HostKey, Settled};
 use dragline_politeness::{Pace, Stamp, Told};
 
 use crate::{queue::Queue, robots::OriginRobots, rules::HostRules};
@@ -40,10 +40,12 @@ pub(crate) enum Address {
 }
 
 /// A host that has given no answer for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Silence {
     since: Stamp,
     contacts: u32,
+    /// What the last contact came to.
+    last: String,
 }
 
 /// See the module's documentation.
@@ -83,15 +85,19 @@ impl Host {
     }
 
     /// A request told something of the host.
-    pub(crate) fn heard(&mut self, told: Told, now: Stamp) {
+    pub(crate) fn heard(&mut self, told: Told, settled: &Settled, now: Stamp) {
         match told {
             Told::Answered(_) | Told::Refused(_) => {
                 self.answered = true;
                 self.silence = None;
             }
             Told::Unreached | Told::Silent => {
-                let silence = self.silence.get_or_insert(Silence { since: now, contacts: 0 });
+                let silence =
+                    self.silence.get_or_insert(Silence { since: now, contacts: 0, last: String::new() });
                 silence.contacts += 1;
+                if let Settled::Failure(failure) = settled {
+                    silence.last = failure.to_string();
+                }
             }
             Told::Nothing => {}
         }
@@ -100,7 +106,7 @@ impl Host {
     /// Is it longer away than anybody has the patience to wait for it? Either its next turn is, or it has been
     /// silent or without rules for so long, or it has never given an answer and had its chances.
     pub(crate) fn is_beyond(&self, patience: Duration, next: Stamp, now: Stamp) -> bool {
-        let silent = self.silence.is_some_and(|silence| {
+        let silent = self.silence.as_ref().is_some_and(|silence| {
             now.since(silence.since) > patience || (!self.answered && silence.contacts >= CONTACTS_MAX)
         });
         let held = self.robots.iter().filter_map(|robots| robots.held_since(now));
@@ -109,10 +115,10 @@ impl Host {
 
     /// Why nobody waits for it, in words.
     pub(crate) fn why_beyond(&self, now: Stamp) -> String {
-        if let Some(silence) = self.silence {
+        if let Some(silence) = &self.silence {
             let since = now.since(silence.since).as_secs();
             let again = if self.answered { "no answer any more" } else { "never an answer" };
-            return format!("{again}: {} attempts in {since} s", silence.contacts);
+            return format!("{again} in {} attempts within {since} s: {}", silence.contacts, silence.last);
         }
         if let Some(since) = self.robots.iter().filter_map(|robots| robots.held_since(now)).min() {
             return format!("its robots.txt cannot be had, for {} s now", now.since(since).as_secs());

@@ -32,8 +32,10 @@
 //! ```
 
 mod frontier;
+pub use frontier::{
+    Checkpoint, Frontier, Grant, LeftHost, Limits, Looked, Score, ScoreFn, Unreadable, Verdict,
+};
 pub use frontier::{Explanation, HostStanding, RobotsStanding, Whereabouts};
-pub use frontier::{Checkpoint, Frontier, Grant, LeftHost, Limits, Looked, Score, ScoreFn, Unreadable, Verdict};
 
 mod counts;
 pub use counts::Counts;

@@ -48,7 +48,7 @@ impl Frontier {
         let pace = &mut self.hosts[host].pace;
         pace.started(begun, 0.0);
         pace.ended(&rules, begun, ended, told);
-        self.hosts[host].heard(told, ended);
+        self.hosts[host].heard(told, &receipt.settled, ended);
 
         if receipt.visit.purpose == Purpose::Robots {
             let origin = usize::from(url.is_https());

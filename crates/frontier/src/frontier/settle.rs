@@ -57,6 +57,7 @@ impl Frontier {
         let told = told(receipt, wall);
         let asked = asked_at(receipt, started, now);
         let url = &receipt.visit.url;
+        self.hosts[host].heard(told, settled, now);
         self.home(host, url, started, asked, told, now);
         let verdict = match errand {
             Errand::Url { rank, waiting } => {
@@ -94,7 +95,6 @@ impl Frontier {
         host.pace.ended(&rules, started, now, told);
         // The server saw the request when its connection stood, not when it was granted.
         host.pace.assume_started(asked);
-        host.heard(told, now);
         if let (Address::Known(number), Some(rules)) = (host.address, self.limits.address) {
             let gate = self.addresses.gate(number);
             gate.pace.ended(&rules, started, now, Told::Nothing);
