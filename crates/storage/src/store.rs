@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-use dragline_model::{CanonicalUrl, Fingerprint, ResponseHead};
+use dragline_model::{CanonicalUrl, Fingerprint, Purpose, ResponseHead};
 
 use crate::{
     Checkpoints, Query, Record, Recovery, Replayed, Sealer, Stats, StoreError, Tails, Totals, Writer,
@@ -218,14 +218,19 @@ impl Store {
         Query::new(self.clone())
     }
 
-    /// The latest record of a URL.
+    /// The latest record of a URL; of one that was also asked for as a robots.txt, the latest of the others.
     pub fn get(&self, url: &CanonicalUrl) -> Result<Option<Record>, StoreError> {
+        let mut robots = None;
         for visit in self.shared.index.visits(&schema::url_prefix(url))?.rev() {
-            if let Some(record) = self.record(visit?.1)? {
-                return Ok(Some(record));
+            match self.record(visit?.1)? {
+                Some(record) if record.purpose == Purpose::Robots => {
+                    robots.get_or_insert(record);
+                }
+                Some(record) => return Ok(Some(record)),
+                None => {}
             }
         }
-        Ok(None)
+        Ok(robots)
     }
 
     /// Every record of a URL, the oldest first.

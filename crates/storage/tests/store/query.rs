@@ -95,7 +95,9 @@ fn a_robots_file_is_no_page() {
         let latest = if by_url { [3, 6, 4] } else { [3, 4, 6] };
         assert_eq!(seqs(ask().with_robots().with_failures().latest_only(true)), latest);
     }
-    assert_eq!(store.get(&url("http://a/")).unwrap().unwrap().seq, 3, "whatever it was asked for as");
+    for (address, seq) in [("http://a/", 2), ("http://a/robots.txt", 5), ("http://b/robots.txt", 4)] {
+        assert_eq!(store.get(&url(address)).unwrap().unwrap().seq, seq, "the last page, where there is one");
+    }
 
     // Nor does it wait as one.
     assert_eq!(pending_urls(&writer), [("http://b/".to_owned(), 0)]);

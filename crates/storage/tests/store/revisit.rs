@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use dragline_model::{FailureKind, Purpose, Receipt, Timestamp, Validators};
 use dragline_storage::{KeptCopy, Record, Standing, Store};
+use proptest::prelude::*;
 
 use crate::{warc::read, world::*};
 
@@ -241,4 +242,128 @@ fn old_records_are_looked_at_again_too() {
     assert_eq!(handed, want);
     let (record, _) = look(&store, page(9, "http://a.example/", "<a href=/b>".repeat(20)));
     assert_eq!((record.steady, record.changed_at), (1, Some(Timestamp(1_767_225_660_000))));
+}
+
+/// What a look may bring.
+#[derive(Debug, Clone, Copy)]
+enum Brings {
+    Body(u8),
+    NotModified,
+    Gone,
+    Moved,
+    Busy,
+    Nothing,
+    Rules,
+}
+
+/// What is to be known of a page after its looks.
+#[derive(Debug, Clone, Copy)]
+struct Model {
+    standing: Standing,
+    body: Option<u8>,
+    steady: u8,
+    seq: u64,
+    fetched_at: Timestamp,
+    changed_at: Timestamp,
+    tried_at: Option<Timestamp>,
+}
+
+impl Model {
+    /// What was handed out must be.
+    fn handed(&self, copy: &KeptCopy) -> bool {
+        let times = (copy.fetched_at, copy.changed_at, copy.tried_at);
+        times == (self.fetched_at, self.changed_at, self.tried_at)
+            && (copy.validators.seq, copy.steady) == (self.seq, self.steady)
+            && copy.is_gone == (self.standing == Standing::Gone)
+    }
+}
+
+fn looks() -> impl Strategy<Value = Vec<(u8, Brings)>> {
+    let brings = prop_oneof![
+        3 => (0u8..2).prop_map(Brings::Body),
+        3 => Just(Brings::NotModified),
+        1 => Just(Brings::Gone),
+        1 => Just(Brings::Moved),
+        1 => Just(Brings::Busy),
+        1 => Just(Brings::Nothing),
+        1 => Just(Brings::Rules),
+    ];
+    prop::collection::vec((0u8..3, brings), 1..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// Whatever looks bring: what is handed out for the next is what the last that counts found, every payload can be
+    /// had, and the archive alone says the same.
+    #[test]
+    fn what_is_remembered_follows_from_the_looks(looks in looks()) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::create_or_open(dir.path(), options()).unwrap();
+        let mut writer = store.writer().unwrap();
+        let mut model: BTreeMap<String, Model> = BTreeMap::new();
+        for (at, (n, brings)) in looks.into_iter().enumerate() {
+            let (visit, address) = (at as u64 + 1, format!("http://a/{n}"));
+            let before = model.get(&address).copied();
+            let body = |n: u8| format!("{n}").repeat(100);
+            let status = |status: u16| page(visit, &address, "x").head(status, &format!("HTTP/1.1 {status} x\r\n\r\n"));
+            let (looked, standing, found) = match brings {
+                Brings::Body(n) => (page(visit, &address, body(n)), Some(Standing::There), Some(n)),
+                Brings::NotModified => {
+                    let kept = before.and_then(|it| it.body);
+                    (not_modified(visit, &address, ""), Some(Standing::There), kept)
+                }
+                Brings::Gone => (status(410), Some(Standing::Gone), None),
+                Brings::Moved => (status(301), Some(Standing::Else), None),
+                Brings::Busy => (status(503), None, None),
+                Brings::Nothing => (failure(visit, &address, FailureKind::Connect), None, None),
+                Brings::Rules => (page(visit, &address, "Allow:"), None, None),
+            };
+            let copy = store.copy_of(&url(&address)).unwrap();
+            // A server that is asked without a copy has nothing to compare with, and one whose page is gone does not.
+            if matches!(brings, Brings::NotModified) && copy.as_ref().is_none_or(|copy| copy.is_gone) {
+                continue;
+            }
+            let purpose = if matches!(brings, Brings::Rules) { Purpose::Robots } else { Purpose::Page };
+            let looked = looked.asked(purpose, copy.map(|copy| copy.validators));
+            let receipt = commit(&store, &mut writer, vec![looked]).remove(0);
+            let now = receipt.fetched_at;
+            match (standing, before) {
+                _ if purpose == Purpose::Robots => {}
+                (None, Some(it)) => {
+                    model.insert(address.clone(), Model { tried_at: Some(now), ..it });
+                }
+                (None, None) => {}
+                (Some(standing), before) => {
+                    let same = before.filter(|it| it.standing == standing && it.body == found && standing != Standing::Else);
+                    let (steady, changed_at) = same.map_or((0, now), |it| (it.steady + 1, it.changed_at));
+                    let tried_at = None;
+                    let it = Model { standing, body: found, steady, seq: receipt.seq, fetched_at: now, changed_at, tried_at };
+                    model.insert(address.clone(), it);
+                }
+            }
+            if let (Brings::Body(_) | Brings::NotModified, Some(n)) = (brings, found) {
+                let record = store.record(receipt.seq).unwrap().unwrap();
+                prop_assert_eq!(&store.payload(&record).unwrap().body, &body(n));
+            }
+        }
+        let check = |store: &Store| {
+            let mut handed = BTreeMap::new();
+            store.revisits(|copy| assert!(handed.insert(copy.link.url.to_string(), copy).is_none())).unwrap();
+            let want = model.iter().filter(|(_, it)| it.standing != Standing::Else);
+            prop_assert_eq!(handed.len(), want.clone().count());
+            for (address, it) in want {
+                prop_assert!(it.handed(&handed[address]), "{}: {:?} is not {:?}", address, handed[address], it);
+                prop_assert_eq!(&copy_of(store, address), &handed[address]);
+            }
+            Ok(())
+        };
+        check(&store)?;
+        let before = answers(&store);
+        drop((writer, store));
+        fs::remove_dir_all(dir.path().join("index")).unwrap();
+        let store = Store::open(dir.path(), options()).unwrap();
+        prop_assert_eq!(answers(&store), before);
+        check(&store)?;
+    }
 }
