@@ -35,7 +35,8 @@ impl Frontier {
         let url = &receipt.visit.url;
         let links = &receipt.new_links;
         let found_on = match &receipt.settled {
-            Settled::Page { status, .. } if receipt.visit.purpose.is_page() => {
+            // That a page is as it was says nothing of its kind.
+            Settled::Page { status, .. } if receipt.visit.purpose.is_page() && receipt.visit.copy.is_none() => {
                 let sketch = receipt.sketch.as_ref();
                 let seen = Seen { url, status: *status, is_repeat: receipt.is_repeat, sketch };
                 self.traps.settled(&seen, links.iter().map(|link| &link.url))
