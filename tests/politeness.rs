@@ -1,0 +1,107 @@
+//! Manners, by the server's own log: what the program promised on its command line, held against every request that
+//! arrived. `DRAGLINE_FULL=1` has a thousand hosts in place of a few.
+
+#![allow(clippy::expect_used, reason = "a failed expectation is a failed test")]
+
+mod common;
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use common::outcomes;
+use dragline_fakeweb::{Expect, Faults, Manners, Promise, Refusals, RobotsKinds, Web, WebSpec};
+
+/// How many times as many hosts as in a quick run.
+fn scale() -> usize {
+    if std::env::var_os("DRAGLINE_FULL").is_some() { 20 } else { 1 }
+}
+
+/// The command of a crawl of a web that keeps a promise.
+fn crawl(web: &Web, store: &Path, promise: &Promise, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dragline"));
+    command.arg("crawl").args(["-q", "--store"]).arg(store);
+    let delay = format!("{}ms", promise.delay.as_millis());
+    command.args(["--delay", &delay, "--per-host", &promise.per_host.to_string()]);
+    for rule in web.resolve_rules() {
+        command.args(["--resolve", &rule]);
+    }
+    for set in
+        ["crawl.retry_wait=20ms", "crawl.back_off=100ms", "crawl.patience=4s", "fetch.head_timeout=400ms"]
+    {
+        command.args(["--set", set]);
+    }
+    command.args(more).args(web.seeds()).stdout(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+fn run(mut command: Command) {
+    let status = command.status().expect("the program starts");
+    assert!(status.success(), "{status}");
+}
+
+/// No request against the promise.
+#[track_caller]
+fn assert_kept(manners: &Manners) {
+    println!("{manners}");
+    assert!(manners.violations.is_empty(), "{manners}");
+}
+
+/// What a polite crawl finds is in the store, and nothing else of the web.
+#[track_caller]
+fn assert_found(web: &Web, store: &Path) {
+    let found = outcomes(store);
+    let mut wrong = Vec::new();
+    for (url, expect) in web.truth(&web.seeds()) {
+        let want = match expect {
+            Expect::Status(status) | Expect::Redirect { status, .. } => Some(status.to_string()),
+            Expect::Once(_) => Some("200".into()),
+            Expect::Disallowed | Expect::Shut => None,
+            other => panic!("the truth has something new: {other:?}"),
+        };
+        if found.get(&url) != want.as_ref() {
+            wrong.push(format!("{url}: truth {want:?}, store {:?}", found.get(&url)));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} differ, among them:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(10)].join("\n")
+    );
+}
+
+/// A web that is polite to no one: it refuses, rests, hides its rules and changes its mind.
+fn moody(hosts: usize) -> WebSpec {
+    WebSpec {
+        hosts,
+        pages_per_host: 12,
+        links_per_page: 6,
+        page_bytes: 1_024,
+        robots: 0.5,
+        robots_kinds: RobotsKinds { unavailable: 0.02, hang: 0.02, ..RobotsKinds::mixed(0.04) },
+        crawl_delay: Duration::from_millis(500),
+        faults: Faults { private: 0.1, not_found: 0.1, redirect: 0.1, ..Faults::default() },
+        refusals: Refusals {
+            share: 0.04,
+            strict: 0.1,
+            silent: 0.3,
+            interval: Duration::from_millis(200),
+            ..Refusals::default()
+        },
+        ..WebSpec::default()
+    }
+}
+
+#[test]
+fn every_request_is_as_late_as_promised() {
+    let web = moody(50 * scale()).start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let promise = Promise { delay: Duration::from_millis(200), ..Promise::default() };
+    run(crawl(&web, dir.path(), &promise, &[]));
+    assert_kept(&web.manners(&promise));
+    assert_found(&web, dir.path());
+}
