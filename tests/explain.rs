@@ -183,9 +183,9 @@ fn what_waits_is_told_with_its_place() {
     assert_eq!(left(dir.path()), (0..50).collect::<Vec<_>>());
 
     // A larger budget would let it go on.
-    let told = explain(dir.path(), &at("/59"), &["--max-pages", "100", "--delay", "7s"]);
+    let told = explain(dir.path(), &at("/59"), &["--max-pages", "100", "--delay", "1h"]);
     assert!(verdict(&told).contains("its host may be asked in "), "{told}");
-    assert_eq!((&told["host"]["delay_s"], &told["robots"]["status"]), (&json!(7.0), &json!(404)));
+    assert_eq!((&told["host"]["delay_s"], &told["robots"]["status"]), (&json!(3_600.0), &json!(404)));
 
     std::fs::remove_dir_all(dir.path().join("frontier")).unwrap();
     std::fs::remove_file(dir.path().join("crawl.json")).unwrap();
@@ -228,6 +228,11 @@ fn each_host_was_given_what_it_was_promised() {
     let table = said(&["stats", "--hosts", "--store", &store]);
     for want in ["promised", "shortest", &patient, "0.08 s", "rules"] {
         assert!(table.contains(want), "without {want:?}:\n{table}");
+    }
+    // What a host asked for is gone with the frontier; what the settings say is not.
+    std::fs::remove_dir_all(dir.path().join("frontier")).unwrap();
+    for line in lines(&["stats", "--hosts", "--jsonl", "--store", &store]) {
+        assert_eq!((&line["delay_s"], &line["waiting"]), (&json!(0.03), &json!(0)), "{line}");
     }
 }
 

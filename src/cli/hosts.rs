@@ -19,24 +19,42 @@ use super::{
     remembered::Remembered,
     text::{counted, grouped, printable, size, span},
 };
-use crate::storage::{HostShare, Store};
+use crate::{
+    model::CanonicalUrl,
+    storage::{HostShare, Store},
+};
 
 /// Hosts in the table, those with the most requests first; `--jsonl` has all of them.
 const ROWS: usize = 50;
 /// Characters of a host's name in the table.
 const NAME: usize = 40;
 
-/// What is known of a host: from its records, and from the frontier.
-type Known = (HostShare, Option<HostStanding>);
+/// What is known of a host.
+#[derive(Default)]
+struct Known {
+    /// From its records.
+    share: HostShare,
+    /// From the frontier.
+    standing: Option<HostStanding>,
+    /// What the settings promise it, whatever its robots.txt asks for.
+    delay: Duration,
+}
 
 pub(super) fn run(command: &StatsArgs, args: &Args, store: &Store) -> Result<u8, Trouble> {
     let mut crawl = Remembered::read(store, args)?;
-    let mut hosts: BTreeMap<String, Known> =
-        store.hosts()?.into_iter().map(|(host, share)| (host, (share, None))).collect();
+    let mut hosts: BTreeMap<String, Known> = BTreeMap::new();
+    for (host, share) in store.hosts()? {
+        hosts.entry(host).or_default().share = share;
+    }
     let now = crawl.now;
     for standing in crawl.frontier.standings(now) {
-        let (_, known) = hosts.entry(standing.key.to_string()).or_default();
-        *known = Some(standing);
+        let known = hosts.entry(standing.key.to_string()).or_default();
+        known.standing = Some(standing);
+    }
+    for (host, known) in &mut hosts {
+        if let Ok(url) = CanonicalUrl::parse(&format!("http://{host}/")) {
+            known.delay = crawl.limits.rules.of_host(url.host(), host).base().pace.delay;
+        }
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if command.jsonl {
@@ -53,9 +71,13 @@ pub(super) fn run(command: &StatsArgs, args: &Args, store: &Store) -> Result<u8,
     Ok(0)
 }
 
-fn line(host: &str, (share, known): &Known, now: Stamp) -> Value {
+fn line(host: &str, known: &Known, now: Stamp) -> Value {
     let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-    let mut value = known.as_ref().map_or_else(|| json!({ "host": host }), |it| standing(it, now));
+    let share = &known.share;
+    let mut value = match &known.standing {
+        Some(known) => standing(known, now),
+        None => json!({ "host": host, "delay_s": known.delay.as_secs_f64(), "waiting": 0 }),
+    };
     value["pages"] = json!(share.pages);
     value["responses"] =
         share.by_class.iter().map(|(class, n)| (format!("{class}xx"), json!(n))).collect::<Value>();
@@ -71,7 +93,8 @@ fn line(host: &str, (share, known): &Known, now: Stamp) -> Value {
 
 fn table(out: &mut impl Write, hosts: BTreeMap<String, Known>, now: Stamp) -> io::Result<()> {
     let mut hosts: Vec<(String, Known)> = hosts.into_iter().collect();
-    hosts.sort_by(|a, b| b.1.0.requests.cmp(&a.1.0.requests).then_with(|| a.0.cmp(&b.0)));
+    hosts
+        .sort_by(|(a, of_a), (b, of_b)| of_b.share.requests.cmp(&of_a.share.requests).then_with(|| a.cmp(b)));
     let left_out = hosts.len().saturating_sub(ROWS);
     hosts.truncate(ROWS);
     let name = |host: &str| printable(host, NAME);
@@ -91,9 +114,9 @@ fn table(out: &mut impl Write, hosts: BTreeMap<String, Known>, now: Stamp) -> io
         "median",
         "waiting"
     )?;
-    for (host, (share, known)) in &hosts {
+    for (host, Known { share, standing, delay }) in &hosts {
         let short = |time: Option<Duration>| time.map_or("-".to_owned(), seconds);
-        let known = known.as_ref();
+        let known = standing.as_ref();
         writeln!(
             out,
             "{:<width$} {:>9} {:>9} {:>8} {:>8} {:>9}  {:<11} {:>9} {:>9} {:>9} {:>9}  {}",
@@ -104,7 +127,7 @@ fn table(out: &mut impl Write, hosts: BTreeMap<String, Known>, now: Stamp) -> io
             grouped(share.refusals),
             size(share.bytes),
             known.map_or("-", robots),
-            short(known.map(|it| it.delay)),
+            seconds(known.map_or(*delay, |it| it.delay)),
             short(share.gap_min),
             short(share.gap_median),
             grouped(known.map_or(0, |it| it.waiting as u64)),
