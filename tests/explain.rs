@@ -157,40 +157,40 @@ fn said_of(store: &str, url: &str) -> String {
 fn what_waits_is_told_with_its_place() {
     let web = web();
     let host = web.host(0);
-    let links: String = (0..60).map(|n| format!("<a href=/{n}>x</a>")).collect();
+    let links: String = (0..20).map(|n| format!("<a href=/{n}>x</a>")).collect();
     web.script(&host, "*", Script::html("a leaf"));
     web.script(&host, "/", Script::html(links));
     web.script(&host, "/robots.txt", Script::new([Step::answer("404 Not Found", &[], "")]));
     let dir = tempfile::tempdir().unwrap();
     let at = |path: &str| format!("http://{host}{path}");
-    let budget = ["--delay", "0s", "--max-pages", "11"];
+    let budget = ["--delay", "0s", "--max-pages", "6"];
     crawl(&web, dir.path(), &[&at("/")], &budget);
 
     let left = |dir: &Path| {
         let mut before: Vec<u64> = Vec::new();
-        for n in 0..60 {
+        for n in 0..20 {
             let told = explain(dir, &at(&format!("/{n}")), &[]);
             if told["state"]["is"] == "waits" {
                 before.extend(told["state"]["before"].as_u64());
-                assert_eq!(told["host"]["waiting"], 50, "{told}");
-                assert!(verdict(&told).contains("has its 11 pages (--max-pages)"), "{told}");
+                assert_eq!(told["host"]["waiting"], 15, "{told}");
+                assert!(verdict(&told).contains("has its 6 pages (--max-pages)"), "{told}");
                 assert_eq!((&told["depth"], &told["trail"]), (&json!(1), &json!([at("/")])));
             }
         }
         before.sort_unstable();
         before
     };
-    assert_eq!(left(dir.path()), (0..50).collect::<Vec<_>>());
+    assert_eq!(left(dir.path()), (0..15).collect::<Vec<_>>());
 
     // A larger budget would let it go on.
-    let told = explain(dir.path(), &at("/59"), &["--max-pages", "100", "--delay", "1h"]);
+    let told = explain(dir.path(), &at("/19"), &["--max-pages", "100", "--delay", "1h"]);
     assert!(verdict(&told).contains("its host may be asked in "), "{told}");
     assert_eq!((&told["host"]["delay_s"], &told["robots"]["status"]), (&json!(3_600.0), &json!(404)));
 
     std::fs::remove_dir_all(dir.path().join("frontier")).unwrap();
     std::fs::remove_file(dir.path().join("crawl.json")).unwrap();
-    let told = explain(dir.path(), &at("/59"), &["--max-pages", "11"]);
-    assert_eq!((&told["state"]["is"], &told["state"]["before"]), (&json!("waits"), &json!(49)));
+    let told = explain(dir.path(), &at("/19"), &["--max-pages", "6"]);
+    assert_eq!((&told["state"]["is"], &told["state"]["before"]), (&json!("waits"), &json!(14)));
     assert_eq!(told["scope"]["allowed"], true);
 }
 
