@@ -81,7 +81,7 @@ fn of_checkpoint(store: &Store, limits: &Limits, now: Stamp) -> Result<Option<Fr
     let Some(checkpoint) = store.checkpoints().read() else { return Ok(None) };
     let mut frontier = empty(store, limits)?;
     // What was parked stays so: why is the question.
-    if let Err(error) = frontier.restore(&checkpoint.bytes, checkpoint.clean, false, now) {
+    if let Err(error) = frontier.restore(&checkpoint.bytes, checkpoint.clean, now) {
         screen::say(&format!("the checkpoint cannot be used ({error}): all records are read"));
         return Ok(None);
     }

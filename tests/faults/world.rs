@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use dragline::{
-    Answer, Call, Crawl, Gather, Report, ScopeKind, config::Config, gather::GatherError, model::FailureKind,
+    Answer, Call, Crawl, Gather, Report, ScopeKind, config::{Config, RobotsName}, gather::GatherError, model::FailureKind,
     storage::Record,
 };
 use dragline_fetch::Settings;
@@ -36,6 +36,9 @@ pub(crate) fn config() -> Config {
     config.crawl.scope = ScopeKind::Any.into();
     config.crawl.delay = Duration::ZERO.into();
     config.crawl.retry_wait = Duration::from_millis(1).into();
+    config.crawl.back_off = Duration::from_millis(1).into();
+    // Who asks for what is counted here; manners have tests of their own.
+    config.crawl.robots = RobotsName::Ignore;
     config.crawl.fetchers = 2;
     config
 }

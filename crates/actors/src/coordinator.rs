@@ -19,8 +19,8 @@ use crate::{
     heard::Heard,
     lifeline::Lifeline,
     messages::{
-        Admit, CatchUp, Checkpointed, Die, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished, Found, Pause,
-        Recall, Recalled, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
+        Admit, CatchUp, Checkpointed, Die, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished, Found,
+        Memory, Pause, Recall, Recalled, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
     },
     revisits::Revisits,
     ring::{Control, Lines, StopReason, first_visit},
@@ -62,8 +62,12 @@ pub(crate) struct Coordinator {
     progress: Progress,
     lifeline: Lifeline,
     mode: Mode,
+    /// How often storage was asked what is left to do; the last time counts.
+    asked: u32,
     /// Storage has said what is left to do.
     recalled: bool,
+    /// The fetchers that are up.
+    up: Vec<bool>,
     /// The last checkpoint says that no host was asked after it: that must not be true any more before one is.
     must_unclean: bool,
     heard: Heard,
@@ -93,7 +97,9 @@ impl Coordinator {
             control,
             lifeline,
             mode: Mode::Granting,
+            asked: 0,
             recalled: false,
+            up: vec![false; fetchers],
             must_unclean: false,
             heard: Heard::default(),
             sowing: 0,
@@ -128,6 +134,8 @@ impl Coordinator {
             s.counts = counts;
         });
         if let Some(error) = self.frontier.take_trouble() {
+            // The next run reads the records instead.
+            self.files.discard();
             let path = self.orders.store.dir().to_owned();
             let error = StoreError::Io { action: "keep the queues of", path, source: error };
             return self.lines.store_failed.send(StoreFailed(error));
@@ -171,7 +179,7 @@ impl Coordinator {
 
     /// Begins to write a checkpoint, unless something is missing that would have to be in it.
     fn checkpoint(&mut self, clean: bool) -> bool {
-        if !self.heard.is_whole() || !self.files.is_lasting() {
+        if !self.heard.is_whole() || !self.files.is_lasting() || self.frontier.has_trouble() {
             return false;
         }
         let begun = Instant::now();
@@ -240,7 +248,7 @@ impl Coordinator {
     }
 
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        let next = self.next_wake().filter(|_| self.mode == Mode::Granting);
+        let next = self.next_wake().filter(|_| self.mode == Mode::Granting && !self.must_unclean);
         // What is past is now: an instant before the process began there is not.
         let next = next.map(|at| self.epoch.instant(at).unwrap_or_else(Instant::now));
         if self.wake.map(|(at, _)| at) == next {
@@ -289,22 +297,34 @@ impl Coordinator {
         });
     }
 
+    /// Asks storage where the crawl stands, from nothing: an answer that was begun before does not count.
+    fn ask(&mut self, from_checkpoint: bool) {
+        self.asked += 1;
+        self.frontier = new_frontier(&self.orders, self.kept.len(), &self.files);
+        for (fetcher, is_up) in self.up.iter().enumerate() {
+            if *is_up {
+                self.frontier.fetcher_up(fetcher, self.orders.slots_per_fetcher);
+            }
+        }
+        // Without the files there is nothing that a checkpoint could refer to.
+        let from_checkpoint = from_checkpoint && self.files.is_lasting();
+        self.lines.recall.send(Recall { number: self.asked, from_checkpoint });
+    }
+
     /// A checkpoint, or a part of what came behind it, or of what is left to do without one.
-    fn recall(&mut self, part: Recalled) {
+    fn recall(&mut self, part: Memory) {
         let now = self.now();
         match part {
-            Recalled::Checkpoint(checkpoint) => {
-                let is_new_run = !self.progress.snapshot().has_begun();
-                match self.frontier.restore(&checkpoint.bytes, checkpoint.clean, is_new_run, now) {
+            Memory::Checkpoint(checkpoint) => {
+                match self.frontier.restore(&checkpoint.bytes, checkpoint.clean, now) {
                     Ok(()) => self.must_unclean = checkpoint.clean,
                     Err(error) => {
                         tracing::warn!(%error, "the checkpoint cannot be used: all records are read");
-                        self.frontier = new_frontier(&self.orders, self.kept.len(), &self.files);
-                        self.lines.recall.send(Recall { from_checkpoint: false });
+                        self.ask(false);
                     }
                 }
             }
-            Recalled::Replayed(piece) => {
+            Memory::Replayed(piece) => {
                 for it in piece {
                     match it {
                         Replayed::Seeds(links) => self.frontier.replay_seeds(links, now),
@@ -312,15 +332,23 @@ impl Coordinator {
                     }
                 }
             }
-            Recalled::Pending(pending) => {
+            Memory::Pending(pending) => {
                 self.frontier.begin_anew(now);
                 for url in pending {
                     self.frontier.admit(url.link, url.via, url.attempts, now);
                 }
             }
-            Recalled::All { totals, seq } => {
+            Memory::Manners(receipts) => {
+                for receipt in &receipts {
+                    self.frontier.recall_manners(receipt, now);
+                }
+            }
+            Memory::All { totals, seq } => {
                 self.frontier.end_replay();
                 self.heard = Heard::all_to(seq);
+                if !self.progress.snapshot().has_begun() {
+                    self.frontier.begin_run(now);
+                }
                 // What only an earlier life of this run knows, it has published.
                 let published = self.progress.snapshot().counts;
                 let (pages, responses) = (totals.pages, totals.responses);
@@ -349,16 +377,16 @@ impl Actor for Coordinator {
             (None, true) => Mode::Paused,
             (None, false) => Mode::Granting,
         };
-        self.lines.recall.send(Recall { from_checkpoint: true });
+        self.ask(true);
     }
 }
 
 impl Handler<Recalled> for Coordinator {
     type Result = ();
 
-    fn handle(&mut self, part: Recalled, ctx: &mut Self::Context) {
-        if self.recalled {
-            // The answer to a question that was asked twice, because storage died over it.
+    fn handle(&mut self, Recalled { number, part }: Recalled, ctx: &mut Self::Context) {
+        if self.recalled || number != self.asked {
+            // Storage died over it, or what it had could not be used: it was asked again.
             return;
         }
         self.recall(part);
@@ -480,6 +508,7 @@ impl Handler<FetcherUp> for Coordinator {
     type Result = ();
 
     fn handle(&mut self, FetcherUp(fetcher): FetcherUp, ctx: &mut Self::Context) {
+        self.up[fetcher] = true;
         self.frontier.fetcher_up(fetcher, self.orders.slots_per_fetcher);
         self.turn(ctx);
     }
@@ -489,6 +518,7 @@ impl Handler<FetcherLost> for Coordinator {
     type Result = ();
 
     fn handle(&mut self, FetcherLost(fetcher): FetcherLost, ctx: &mut Self::Context) {
+        self.up[fetcher] = false;
         let visits = self.frontier.lost(fetcher, self.now());
         self.kept[fetcher].clear();
         tracing::warn!(fetcher, visits, "visits of a dead fetcher go back to the frontier");
@@ -504,7 +534,7 @@ impl Handler<StorageUp> for Coordinator {
     /// be there any more to offer the parcels again.
     fn handle(&mut self, _: StorageUp, ctx: &mut Self::Context) {
         if !self.recalled {
-            self.lines.recall.send(Recall { from_checkpoint: true });
+            self.ask(true);
         } else if self.sowing > 0 {
             ctx.terminate();
         } else {

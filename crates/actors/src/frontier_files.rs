@@ -13,6 +13,8 @@ use dragline_storage::{Checkpoints, Store, StoreError};
 
 use crate::{Line, messages::Checkpointed};
 
+/// The first comes soon: a crawl that is killed early begins with it.
+const FIRST_AFTER: Duration = Duration::from_millis(300);
 /// Between the end of one checkpoint and the next, at least: replaying so much of a crawl takes a moment.
 const EVERY_MIN: Duration = Duration::from_secs(2);
 /// And so many times what the last one took the coordinator: a large frontier is kept less often.
@@ -38,7 +40,7 @@ impl FrontierFiles {
                 tails.map_or_else(|_| Place::Memory(MemoryTails::default()), Place::Store),
             ))),
             checkpoints: store.checkpoints(),
-            next: Instant::now() + EVERY_MIN,
+            next: Instant::now() + FIRST_AFTER,
             under_way: false,
         }
     }
@@ -79,6 +81,13 @@ impl FrontierFiles {
             let written = checkpoints.write(seq, clean, &checkpoint.bytes);
             answer.send(Checkpointed { chunks: checkpoint.chunks, written });
         });
+    }
+
+    /// Takes the checkpoint away: what it refers to cannot be read.
+    pub(crate) fn discard(&self) {
+        if let Err(error) = self.checkpoints.discard() {
+            tracing::warn!(%error, "a checkpoint that cannot be used stays");
+        }
     }
 
     /// The checkpoint that needs these is on the disk, or there is none; `live` are needed by the frontier as it is.

@@ -272,7 +272,10 @@ impl Harvester {
         if (200..300).contains(&page.status) && self.rules.follow.sitemaps {
             let sitemaps = Robots::parse(&body);
             let urls = sitemaps.sitemaps().iter().filter_map(|text| visit.url.join(text).ok());
-            let home = self.rules.scope.on(&visit.url, 0, 0);
+            // Wherever a redirect led: by the host whose rules they are.
+            let home =
+                CanonicalUrl::parse(&format!("http://{}/", visit.host)).unwrap_or_else(|_| visit.url.clone());
+            let home = self.rules.scope.on(&home, 0, 0);
             let urls = urls.filter(|url: &CanonicalUrl| home.judge(url).is_ok());
             links.extend(
                 urls.take(SITEMAPS_MAX).map(|url| Link { purpose: Purpose::Sitemap, ..Link::seed(url) }),
@@ -299,7 +302,9 @@ impl Harvester {
         }
         let mut found = Found { decoded_bytes, ..Found::default() };
         // To spell the target of a redirect otherwise than the server does could lead round in a circle.
-        let judged = self.rules.scope.on(&visit.url, visit.depth, visit.off).judge_redirect(&target);
+        let page = self.rules.scope.on(&visit.url, visit.depth, visit.off);
+        // A sitemap has a seed's depth, and not its freedom.
+        let judged = if visit.purpose.is_page() { page.judge_redirect(&target) } else { page.judge(&target) };
         if let Ok(off) = judged {
             let (depth, hops) = (visit.depth, visit.hops.saturating_add(1));
             let link = Link { depth, hops, off, purpose: visit.purpose, ..Link::seed(target) };

@@ -62,20 +62,33 @@ pub struct Sown {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Recall {
+    /// Which question this is: the answers bear it.
+    pub number: u32,
     /// From the last checkpoint on, if there is one that can be read; otherwise from the beginning.
     pub from_checkpoint: bool,
 }
 
-/// Storage to a new coordinator, in so many pieces, in this order.
+/// Storage to a new coordinator: a piece of the answer to a [`Recall`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub enum Recalled {
+pub struct Recalled {
+    /// The question's.
+    pub number: u32,
+    /// The piece.
+    pub part: Memory,
+}
+
+/// What is left to do, in so many pieces, in this order.
+#[derive(Debug)]
+pub enum Memory {
     /// A checkpoint; what follows comes behind it.
     Checkpoint(Checkpoint),
     /// What was committed behind the checkpoint, in order.
     Replayed(Vec<Replayed>),
     /// Where there is no checkpoint: URLs without a final outcome, in order of discovery.
     Pending(Vec<Pending>),
+    /// Where there is no checkpoint: what was heard of how hosts want to be treated, in order.
+    Manners(Vec<Receipt>),
     /// That was all.
     All {
         /// What has been done.

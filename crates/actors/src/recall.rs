@@ -3,10 +3,10 @@
 //! Owns the pieces it is told in, so that no message holds all of a large crawl.
 
 use dragline_frontier::RetryTable;
-use dragline_model::{Blame, Receipt, Settled};
+use dragline_model::{Blame, Purpose, Receipt, Settled};
 use dragline_storage::{Pending, Replayed, Store, StoreError, Writer};
 
-use crate::messages::Recalled;
+use crate::messages::Memory;
 
 /// URLs or receipts in one piece.
 const PIECE: usize = 4096;
@@ -17,13 +17,13 @@ pub(crate) fn tell(
     writer: &Writer,
     retry: RetryTable,
     from_checkpoint: bool,
-    mut each: impl FnMut(Recalled),
+    mut each: impl FnMut(Memory),
 ) -> Result<(), StoreError> {
     let checkpoint = from_checkpoint.then(|| store.checkpoints().read()).flatten();
     if let Some(checkpoint) = checkpoint {
         let seq = checkpoint.seq;
-        each(Recalled::Checkpoint(checkpoint));
-        replay(store, seq, |piece| each(Recalled::Replayed(piece)))?;
+        each(Memory::Checkpoint(checkpoint));
+        replay(store, seq, |piece| each(Memory::Replayed(piece)))?;
     } else {
         let mut piece: Vec<Pending> = Vec::new();
         writer.pending(
@@ -31,13 +31,14 @@ pub(crate) fn tell(
             |url| {
                 piece.push(url);
                 if piece.len() >= PIECE {
-                    each(Recalled::Pending(std::mem::take(&mut piece)));
+                    each(Memory::Pending(std::mem::take(&mut piece)));
                 }
             },
         )?;
-        each(Recalled::Pending(piece));
+        each(Memory::Pending(piece));
+        replay(store, 0, |piece| each(Memory::Manners(piece.into_iter().filter_map(manners).collect())))?;
     }
-    each(Recalled::All { totals: store.facts()?, seq: store.last_seq()? });
+    each(Memory::All { totals: store.facts()?, seq: store.last_seq()? });
     Ok(())
 }
 
@@ -66,6 +67,13 @@ fn replay(store: &Store, seq: u64, mut each: impl FnMut(Vec<Replayed>)) -> Resul
     })?;
     each(piece);
     Ok(())
+}
+
+/// A receipt that says how a host wants to be treated: of its robots.txt, or of a refusal.
+fn manners(it: Replayed) -> Option<Receipt> {
+    let Replayed::Settled(receipt) = it else { return None };
+    let refused = matches!(receipt.settled, Settled::Page { status: 429 | 503, .. });
+    (refused || receipt.visit.purpose == Purpose::Robots).then_some(receipt)
 }
 
 /// Whether a URL with this last outcome is left alone by a crawl that begins. What failed before a server had its

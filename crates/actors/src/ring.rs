@@ -363,7 +363,10 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
     let fetchers = control.lines.fetchers.len();
     let orders = Orders {
         store: plan.store.clone(),
-        limits: plan.limits.clone(),
+        limits: Limits {
+            address: plan.limits.address.filter(|_| plan.addresses.is_some()),
+            ..plan.limits.clone()
+        },
         slots_per_fetcher: plan.concurrency.div_ceil(fetchers).max(1),
         names: plan.fetch.clone(),
         addresses: plan.limits.address.and(plan.addresses),

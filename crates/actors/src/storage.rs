@@ -13,7 +13,7 @@ use dragline_storage::{Parcel, Store, StoreError, Writer};
 use crate::{
     fault,
     lifeline::Lifeline,
-    messages::{CatchUp, Close, Closed, Die, Keep, Recall, Settle, Sow, Sown, StoreFailed},
+    messages::{CatchUp, Close, Closed, Die, Keep, Recall, Recalled, Settle, Sow, Sown, StoreFailed},
     recall,
     ring::Lines,
 };
@@ -147,11 +147,13 @@ impl Handler<Sow> for StorageActor {
 impl Handler<Recall> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, Recall { from_checkpoint }: Recall, _: &mut Self::Context) {
+    fn handle(&mut self, Recall { number, from_checkpoint }: Recall, _: &mut Self::Context) {
         self.commit();
         let (store, retry, lines) = (self.store.clone(), self.retry, self.lines.clone());
         self.write(|writer| {
-            recall::tell(&store, writer, retry, from_checkpoint, |part| lines.recalled.send(part))
+            recall::tell(&store, writer, retry, from_checkpoint, |part| {
+                lines.recalled.send(Recalled { number, part })
+            })
         });
     }
 }

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use dragline_model::{CanonicalUrl, FingerprintMap, HostKey, Link, Purpose, Visit, VisitId};
+use dragline_model::{CanonicalUrl, FingerprintMap, FingerprintSet, HostKey, Link, Purpose, Visit, VisitId};
 use dragline_politeness::{PaceRules, RobotsRules, Stamp};
 
 pub use explain::{Explanation, HostStanding, RobotsStanding, Whereabouts};
@@ -201,7 +201,7 @@ pub struct Frontier {
     returned: FingerprintMap<Returned>,
     /// URLs in a queue that have been asked for since they were put there, and how often: what waits with fewer
     /// attempts is passed over when its turn comes.
-    outdated: FingerprintMap<u8>,
+    outdated: FingerprintMap<(u8, CanonicalUrl)>,
     /// What waits was found in an earlier run, perhaps under another scope.
     judges_waiting: bool,
     /// When an earlier life may last have asked a host.
@@ -213,6 +213,8 @@ pub struct Frontier {
     more_to_judge: bool,
     /// Tails could not be put away or read.
     trouble: Option<io::Error>,
+    /// URLs that wait to be looked at again, or are being looked at.
+    revisiting: FingerprintSet,
     /// In the middle of a replay: what waits for its end.
     replayed: FingerprintMap<replay::Replayed>,
 }
@@ -253,6 +255,7 @@ impl Frontier {
             counts: Counts::default(),
             more_to_judge: false,
             trouble: None,
+            revisiting: FingerprintSet::default(),
             replayed: FingerprintMap::default(),
         }
     }
@@ -317,7 +320,7 @@ impl Frontier {
         self.counts.queued += 1;
         let hosts = self.hosts.len();
         let mut store = Store { tails: &mut *self.tails, hosts };
-        let pushed = self.hosts[host].queue.push(rank, waiting, &mut store);
+        let pushed = self.hosts[host].queue_of(&waiting.link.url).push(rank, waiting, &mut store);
         self.note(pushed);
     }
 
@@ -334,6 +337,11 @@ impl Frontier {
     /// run can read all of it from the records.
     pub fn take_trouble(&mut self) -> Option<io::Error> {
         self.trouble.take()
+    }
+
+    /// Something went wrong with the tails that nobody has asked for yet.
+    pub fn has_trouble(&self) -> bool {
+        self.trouble.is_some()
     }
 
     /// Hosts whose address somebody is to find out: name and port as in a URL. The answer goes to

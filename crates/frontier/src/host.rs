@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use dragline_model::{HostKey, Settled};
+use dragline_model::{CanonicalUrl, HostKey, Settled};
 use dragline_politeness::{Pace, Stamp, Told};
 
 use crate::{queue::Queue, robots::OriginRobots, rules::HostRules};
@@ -55,11 +55,16 @@ pub(crate) struct Host {
     pub rules: HostRules,
     pub place: Place,
     pub pace: Pace,
-    pub queue: Queue,
+    /// By scheme, like `robots`: where the rules of one cannot be had, the other goes on.
+    pub queues: [Queue; 2],
+    /// Pages (2xx) that it has given.
+    pub pages: u64,
     /// URLs that wait for another attempt.
     pub retrying: usize,
     /// By scheme: http, https (RFC 9309 §2.3 has a file for each).
     pub robots: [OriginRobots; 2],
+    /// The origin of the URL in front, as an index into `robots`.
+    pub front_origin: usize,
     pub address: Address,
     /// Its address has let it through, for one visit.
     pub through_gate: bool,
@@ -74,9 +79,11 @@ impl Host {
             rules,
             place: Place::Aside,
             pace: Pace::default(),
-            queue: Queue::default(),
+            queues: Default::default(),
+            pages: 0,
             retrying: 0,
             robots: Default::default(),
+            front_origin: 0,
             address: Address::Unasked,
             through_gate: false,
             answered: false,
@@ -109,8 +116,8 @@ impl Host {
         let silent = self.silence.as_ref().is_some_and(|silence| {
             now.since(silence.since) > patience || (!self.answered && silence.contacts >= CONTACTS_MAX)
         });
-        let held = self.robots.iter().filter_map(|robots| robots.held_since(now));
-        silent || next.since(now) > patience || held.min().is_some_and(|since| now.since(since) > patience)
+        let held = self.robots[self.front_origin].held_since(now);
+        silent || next.since(now) > patience || held.is_some_and(|since| now.since(since) > patience)
     }
 
     /// Why nobody waits for it, in words.
@@ -120,14 +127,19 @@ impl Host {
             let again = if self.answered { "no answer any more" } else { "never an answer" };
             return format!("{again} in {} attempts within {since} s: {}", silence.contacts, silence.last);
         }
-        if let Some(since) = self.robots.iter().filter_map(|robots| robots.held_since(now)).min() {
+        if let Some(since) = self.robots[self.front_origin].held_since(now) {
             return format!("its robots.txt cannot be had, for {} s now", now.since(since).as_secs());
         }
         self.pace.explain(&self.rules.base().pace, now)
     }
 
+    /// The queue that a URL of it stands in.
+    pub(crate) fn queue_of(&mut self, url: &CanonicalUrl) -> &mut Queue {
+        &mut self.queues[usize::from(url.is_https())]
+    }
+
     /// URLs that wait, those for another attempt too.
     pub(crate) fn waiting(&self) -> usize {
-        self.queue.len() + self.retrying
+        self.queues.iter().map(Queue::len).sum::<usize>() + self.retrying
     }
 }

@@ -68,6 +68,15 @@ impl Parked {
         Ok(())
     }
 
+    /// All of them, as they are packed: the reason, what was put away, what was not.
+    pub(crate) fn into_piles(self) -> impl Iterator<Item = (String, Vec<ChunkId>, Vec<u8>)> {
+        let packed = |mut pile: Pile| (pile.away.iter().map(|it| it.id).collect(), pile.end.take().0);
+        self.by_reason.into_iter().map(move |(reason, pile)| {
+            let (away, end) = packed(pile);
+            (reason, away, end)
+        })
+    }
+
     /// The chunks that are needed still.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> {
         self.by_reason.values().flat_map(|pile| pile.away.iter().map(|away| away.id))

@@ -108,7 +108,7 @@ impl Queue {
     }
 
     /// The URL that is next. An error means that a chunk could not be read: its URLs are left out.
-    pub(crate) fn front(&mut self, store: &mut Store<'_>) -> io::Result<Option<&Waiting>> {
+    pub(crate) fn front(&mut self, store: &mut Store<'_>) -> io::Result<Option<(Rank, &Waiting)>> {
         loop {
             let Some((&rank, line)) = self.lines.iter_mut().next() else { return Ok(None) };
             let (was, missing) = (line.window.is_empty(), line.fill(store));
@@ -125,7 +125,8 @@ impl Queue {
             }
             break;
         }
-        Ok(self.lines.first_entry().and_then(|line| line.into_mut().window.front()))
+        let first = self.lines.iter().next();
+        Ok(first.and_then(|(rank, line)| Some((*rank, line.window.front()?))))
     }
 
     /// Takes the URL out that [`Queue::front`] showed.
@@ -144,7 +145,6 @@ impl Queue {
         self.count
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -305,7 +305,7 @@ mod tests {
                         model.entry(rank).or_default().push_back(waiting(n, depth));
                     },
                     Step::Pop(many) => for _ in 0..many {
-                        let front = queue.front(&mut store).unwrap().cloned();
+                        let front = queue.front(&mut store).unwrap().map(|(_, it)| it.clone());
                         let popped = queue.pop();
                         prop_assert_eq!(&front, &popped.as_ref().map(|(_, it)| it.clone()));
                         let want = model.first_entry().map(|mut e| (*e.key(), e.get_mut().pop_front().unwrap()));

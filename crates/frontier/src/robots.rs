@@ -133,6 +133,7 @@ impl OriginRobots {
     pub(crate) fn put_away(&mut self, answer: &Answer<'_>, tails: &mut dyn Tails) -> io::Result<()> {
         match answer.settled {
             Settled::Page { status: 200..=299, .. } => self.body = Some(tails.put(answer.body)?),
+            Settled::Page { status: 304 | 429, .. } => {}
             Settled::Page { status: 300..=499, .. } => self.body = None,
             // What was known before goes on to hold.
             _ => {}
@@ -172,7 +173,9 @@ impl OriginRobots {
     }
 
     pub(crate) fn keep(&self) -> Option<KeptRobots> {
-        self.record.next_fetch().map(|_| KeptRobots { record: self.record.clone(), body: self.body })
+        // Rules that were not read back yet look as if there were none.
+        let is_known = self.is_asleep || self.record.next_fetch().is_some();
+        is_known.then(|| KeptRobots { record: self.record.clone(), body: self.body })
     }
 
     pub(crate) fn restore(kept: Option<KeptRobots>) -> Self {

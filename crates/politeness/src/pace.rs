@@ -218,9 +218,9 @@ impl Pace {
         self.refused.failed(&rules.refused, started, now, |step| {
             let of_step = rules.refused.wait(step);
             let Some(rest) = asked else { return of_step };
-            // A server that refuses after the rest it asked for has asked for too little: from the second time
-            // on it gets at least what the step before would give.
-            let at_least = if step > 1 { rules.refused.wait(step - 1) } else { Duration::ZERO };
+            // A server that refuses again and again after the rests it asked for has asked for too little: from the
+            // third time on it gets at least what two steps before would give.
+            let at_least = if step > 2 { rules.refused.wait(step - 2) } else { Duration::ZERO };
             is_asked = rest >= at_least;
             rest.max(at_least)
         });

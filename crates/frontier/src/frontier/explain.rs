@@ -147,9 +147,9 @@ impl Frontier {
         }
         if let Some(&host) = self.by_key.get(&url.host_key()) {
             // What waits with fewer attempts than were made is passed over when its turn comes.
-            let made = self.outdated.get(&fingerprint).copied().unwrap_or(0);
+            let made = self.outdated.get(&fingerprint).map_or(0, |(made, _)| *made);
             let mut found = None;
-            let before = self.hosts[host].queue.find(&mut *self.tails, |waiting| {
+            let before = self.hosts[host].queue_of(url).find(&mut *self.tails, |waiting| {
                 let hit = is_it(waiting) && waiting.attempts >= made;
                 if hit {
                     found = Some((waiting.attempts, waiting.via.clone(), waiting.link.depth));
@@ -347,7 +347,7 @@ mod tests {
         // So it does out of a checkpoint.
         let kept = f.checkpoint().unwrap();
         let mut again = Frontier::new(Limits::default(), 1, VisitId(9), Box::new(MemoryTails::default()));
-        again.restore(&kept.bytes, true, false, t0() + SECOND * 14).unwrap();
+        again.restore(&kept.bytes, true, t0() + SECOND * 14).unwrap();
         assert_eq!(whereabouts(&mut again, "http://a/secret", t0() + SECOND * 14), parked);
         let hosts: Vec<_> = again.standings(t0()).map(|host| (host.key.to_string(), host.waiting)).collect();
         assert_eq!(hosts, [("a".to_owned(), 1)], "what was out waits");

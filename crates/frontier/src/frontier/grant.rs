@@ -8,7 +8,7 @@ use dragline_politeness::{NextStart, Stamp};
 use super::{Alarm, Errand, Frontier, Grant, Out};
 use crate::{
     host::{Address, Place},
-    queue::{Rank, Store},
+    queue::{Queue, Rank, Store},
     robots::Gate as RobotsGate,
     waiting::Waiting,
 };
@@ -99,13 +99,20 @@ impl Frontier {
             return;
         }
         match self.step(host, now) {
-            Step::Rest => self.wait_for(host, now, now),
+            Step::Rest => {
+                let it = &self.hosts[host];
+                // What waits for another attempt waits for the host's rest, too.
+                let rests = it.queues.iter().all(Queue::is_empty) && it.retrying > 0;
+                let at = if rests { it.pace.earliest(&it.rules.base().pace, now).at } else { now };
+                self.wait_for(host, at, now);
+            }
             Step::At(at) => {
                 self.hosts[host].place = Place::Calendar(at);
                 self.calendar.push(Reverse((at, Alarm::Host(host))));
                 self.wait_for(host, at, now);
             }
             Step::Gate(gate) => {
+                self.deferred.remove(&host);
                 self.hosts[host].place = Place::Gate;
                 self.addresses.gate(gate).line.push_back(host);
                 self.set_gate_alarm(gate, now);
@@ -141,11 +148,41 @@ impl Frontier {
 
     /// See [`Step`]. Finds, on the way, the URL in front.
     fn step(&mut self, index: usize, now: Stamp) -> Step {
+        let fronts = [0, 1].map(|origin| self.front(index, origin));
+        let https_first = match &fronts {
+            [Some((http, _)), Some((https, _))] => https < http,
+            [None, Some(_)] => true,
+            _ => false,
+        };
+        let mut until: Option<Stamp> = None;
+        for origin in if https_first { [1, 0] } else { [0, 1] } {
+            let Some((_, url)) = &fronts[origin] else { continue };
+            if until.is_none() {
+                self.hosts[index].front_origin = origin;
+            }
+            match self.step_at(index, url, now) {
+                Step::Rest => {}
+                Step::At(at) => until = Some(until.map_or(at, |other| other.min(at))),
+                step => {
+                    self.hosts[index].front_origin = origin;
+                    return step;
+                }
+            }
+        }
+        until.map_or(Step::Rest, Step::At)
+    }
+
+    /// The same for the URL in front of one of its queues.
+    fn step_at(&mut self, index: usize, url: &CanonicalUrl, now: Stamp) -> Step {
         let (rules, agent) = (self.limits.robots, self.limits.agent.clone());
-        let Some(url) = self.front(index) else { return Step::Rest };
         let host = &mut self.hosts[index];
-        let manners = host.rules.of(&url);
+        let manners = host.rules.of(url);
         let (pace, obeys) = (manners.pace, manners.obey_robots);
+        let out = u64::from(host.pace.out());
+        if out > 0 && manners.max_pages.is_some_and(|max| host.pages + out >= max) {
+            // What is out may be the last.
+            return Step::Rest;
+        }
         if self.limits.max_pages == Some(0) {
             return Step::Rest;
         }
@@ -155,7 +192,7 @@ impl Frontier {
             let origin = usize::from(url.is_https());
             let state = &mut host.robots[origin];
             state.wake(&agent, &rules, &mut *self.tails);
-            match state.gate(&url, &rules, now) {
+            match state.gate(url, &rules, now) {
                 RobotsGate::Open => {}
                 RobotsGate::Wait => return Step::Rest,
                 RobotsGate::Until(at) => {
@@ -175,12 +212,13 @@ impl Frontier {
             }
             Address::Asked => return Step::Rest,
             Address::Free => {}
-            Address::Known(_) if host.through_gate => {}
             Address::Known(gate) => {
+                // Others may have gone through since this one was let through.
+                let in_turn = host.through_gate;
                 if let Some(rules) = &self.limits.address {
                     let gate_now = self.addresses.gate(gate);
                     let opens = gate_now.opens(rules, now).is_some_and(|at| at <= now);
-                    if !gate_now.line.is_empty() || !opens {
+                    if !opens || !(in_turn || gate_now.line.is_empty()) {
                         return Step::Gate(gate);
                     }
                 }
@@ -201,30 +239,30 @@ impl Frontier {
         Step::Robots { origin, url, hops, also }
     }
 
-    /// The URL in front of a host's queue, those that are outdated passed over.
-    fn front(&mut self, index: usize) -> Option<CanonicalUrl> {
+    /// The URL in front of one of a host's queues, those that are outdated passed over.
+    fn front(&mut self, index: usize, origin: usize) -> Option<(Rank, CanonicalUrl)> {
         loop {
             let hosts = self.hosts.len();
             let mut store = Store { tails: &mut *self.tails, hosts };
-            let before = self.hosts[index].queue.len();
-            let front = self.hosts[index].queue.front(&mut store);
+            let before = self.hosts[index].queues[origin].len();
+            let front = self.hosts[index].queues[origin].front(&mut store);
             match front {
-                Ok(Some(waiting)) => {
+                Ok(Some((rank, waiting))) => {
                     let is_outdated = !self.outdated.is_empty()
                         && self
                             .outdated
                             .get(&waiting.fingerprint())
-                            .is_some_and(|made| waiting.attempts < *made);
+                            .is_some_and(|(made, _)| waiting.attempts < *made);
                     if !is_outdated {
-                        return Some(waiting.link.url.clone());
+                        return Some((rank, waiting.link.url.clone()));
                     }
                     self.outdated.remove(&waiting.fingerprint());
-                    self.hosts[index].queue.pop();
+                    self.hosts[index].queues[origin].pop();
                     self.counts.queued -= 1;
                 }
                 Ok(None) => return None,
                 Err(error) => {
-                    self.counts.queued -= before - self.hosts[index].queue.len();
+                    self.counts.queued -= before - self.hosts[index].queues[origin].len();
                     self.note(Err(error));
                 }
             }
@@ -253,9 +291,11 @@ impl Frontier {
                     return Some(self.ask_for_rules(index, fetcher, origin, url, hops, also, now));
                 }
                 Step::Url => {
-                    let (rank, waiting) = self.hosts[index].queue.pop()?;
+                    let host = &mut self.hosts[index];
+                    let (rank, waiting) = host.queues[host.front_origin].pop()?;
                     self.counts.queued -= 1;
-                    let is_left = self.is_out_of_scope(&waiting)
+                    let is_left = self.is_over_budget(index, &waiting)
+                        || self.is_out_of_scope(&waiting)
                         || self.is_trap(&waiting)
                         || self.is_forbidden(index, &waiting, now);
                     if !is_left {
@@ -265,6 +305,17 @@ impl Frontier {
             }
         }
         None
+    }
+
+    /// Has its host had as many pages as a rule gives it? Then it is parked.
+    fn is_over_budget(&mut self, index: usize, waiting: &Waiting) -> bool {
+        let host = &self.hosts[index];
+        let max = host.rules.of(&waiting.link.url).max_pages;
+        if waiting.copy.is_some() || max.is_none_or(|max| host.pages < max) {
+            return false;
+        }
+        self.park("max_pages", waiting);
+        true
     }
 
     /// Was it left waiting by an earlier run, and does this one not reach it? Then it is parked.
@@ -304,6 +355,11 @@ impl Frontier {
     }
 
     pub(super) fn park(&mut self, reason: &str, waiting: &Waiting) {
+        if waiting.copy.is_some() {
+            // It is kept already; whether it is looked at again will be asked again.
+            self.revisiting.remove(&waiting.fingerprint());
+            return;
+        }
         let parked = self.parked.push(reason, waiting, &mut *self.tails);
         self.note(parked);
     }

@@ -5,7 +5,7 @@
 
 use std::{fmt, io, net::IpAddr};
 
-use dragline_model::{CanonicalUrl, HostKey};
+use dragline_model::{CanonicalUrl, Fingerprint, HostKey};
 use dragline_politeness::{Pace, Stamp};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What this file writes; another number is another layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A frontier as bytes, and the chunks that it needs.
 #[derive(Debug, Clone)]
@@ -63,6 +63,8 @@ struct Kept {
     later_at: Vec<(Stamp, u64, Rank)>,
     out: Vec<u8>,
     out_ranks: Vec<Rank>,
+    /// URLs in queues that have been asked for since, with their attempts.
+    outdated: Vec<(u8, String)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,7 +72,8 @@ struct KeptHost {
     /// Its authority.
     key: String,
     pace: Pace,
-    queue: KeptQueue,
+    pages: u64,
+    queues: [KeptQueue; 2],
     robots: [Option<KeptRobots>; 2],
 }
 
@@ -96,7 +99,8 @@ impl Frontier {
                 .map(|host| KeptHost {
                     key: host.key.as_str().to_owned(),
                     pace: host.pace,
-                    queue: host.queue.keep_below(REVISITS),
+                    pages: host.pages,
+                    queues: host.queues.each_ref().map(|queue| queue.keep_below(REVISITS)),
                     robots: host.robots.each_ref().map(OriginRobots::keep),
                 })
                 .collect(),
@@ -107,6 +111,7 @@ impl Frontier {
             later_at: later.iter().map(|it| (it.at, it.order, it.rank)).collect(),
             out: Pack::of(out.iter().map(|(_, _, waiting)| *waiting)).take().0,
             out_ranks: out.iter().map(|(_, rank, _)| *rank).collect(),
+            outdated: self.outdated.values().map(|(made, url)| (*made, url.as_str().to_owned())).collect(),
         };
         let bytes = postcard::to_allocvec(&kept).map_err(|error| Unreadable(error.to_string()))?;
         Ok(Checkpoint { bytes, chunks: self.chunks() })
@@ -116,7 +121,7 @@ impl Frontier {
     pub fn chunks(&self) -> Vec<ChunkId> {
         let of_hosts = self.hosts.iter().flat_map(|host| {
             let robots = host.robots.iter().filter_map(OriginRobots::chunk);
-            host.queue.chunks().chain(robots)
+            host.queues.iter().flat_map(Queue::chunks).chain(robots)
         });
         of_hosts.chain(self.parked.chunks()).collect()
     }
@@ -124,19 +129,12 @@ impl Frontier {
     /// Takes a checkpoint's state in; to be called on an empty frontier. After an end in order (`clean`) hosts are
     /// asked when they would have been; otherwise no sooner than a delay from now, for they may have been asked just
     /// before the end.
-    ///
-    /// In a new run, whose settings may be others, everything that waits or is parked is judged again.
-    pub fn restore(
-        &mut self,
-        bytes: &[u8],
-        clean: bool,
-        is_new_run: bool,
-        now: Stamp,
-    ) -> Result<(), Unreadable> {
+    pub fn restore(&mut self, bytes: &[u8], clean: bool, now: Stamp) -> Result<(), Unreadable> {
         let kept: Kept = postcard::from_bytes(bytes).map_err(|error| Unreadable(error.to_string()))?;
         if kept.version != VERSION {
             return Err(Unreadable(format!("it is of version {}", kept.version)));
         }
+        self.judges_waiting = true;
         if !clean {
             self.asked_perhaps = Some(now);
         }
@@ -163,15 +161,15 @@ impl Frontier {
         // The first one granted is to stand in front again.
         for (waiting, rank) in out.into_iter().zip(kept.out_ranks).rev() {
             let host = self.host_of(&waiting.link.url);
-            self.hosts[host].queue.push_front(rank, waiting);
+            self.hosts[host].queue_of(&waiting.link.url).push_front(rank, waiting);
             self.counts.queued += 1;
+        }
+        for (made, text) in kept.outdated {
+            let url = CanonicalUrl::parse(&text).map_err(|error| Unreadable(error.to_string()))?;
+            self.outdated.insert(Fingerprint::of(&url), (made, url));
         }
         self.parked = Parked::restore(kept.parked)?;
         self.traps = kept.traps.under(self.limits.traps);
-        if is_new_run {
-            self.judges_waiting = true;
-            self.judge_again(now)?;
-        }
         Ok(())
     }
 
@@ -181,30 +179,48 @@ impl Frontier {
             CanonicalUrl::parse(&format!("http://{}/", kept.key)).map_err(|e| Unreadable(e.to_string()))?;
         let index = self.host_of(&url);
         let host = &mut self.hosts[index];
-        host.pace = kept.pace;
+        (host.pace, host.pages) = (kept.pace, kept.pages);
         wake_pace(&mut host.pace, clean, now);
-        host.queue = Queue::restore(kept.queue)?;
+        for (queue, kept) in host.queues.iter_mut().zip(kept.queues) {
+            *queue = Queue::restore(kept)?;
+        }
         host.robots = kept.robots.map(OriginRobots::restore);
-        self.counts.queued += host.queue.len();
+        self.counts.queued += host.queues.iter().map(Queue::len).sum::<usize>();
         Ok(())
     }
 
-    /// Queues everything that was parked, to be judged by the rules of today.
-    pub fn judge_again(&mut self, now: Stamp) -> io::Result<()> {
-        let parked = std::mem::take(&mut self.parked);
-        let mut all = Vec::new();
-        let read = parked.each(&mut *self.tails, |reason, waiting| {
+    /// A run begins, whose settings may be others than those of the run before: everything that waits is judged again
+    /// when its turn comes, and what was parked waits again.
+    pub fn begin_run(&mut self, now: Stamp) {
+        self.judges_waiting = true;
+        let again = self.judge_again(now);
+        self.note(again);
+    }
+
+    fn judge_again(&mut self, now: Stamp) -> io::Result<()> {
+        for (reason, away, end) in std::mem::take(&mut self.parked).into_piles() {
             // What came to no more than its own address has not been counted against any budget yet.
-            all.push((Reason::is_budget(reason), waiting));
-        });
-        for (is_new, waiting) in all {
+            let is_new = Reason::is_budget(&reason);
+            for id in away {
+                let chunk = self.tails.get(id)?;
+                self.admit_again(&chunk, is_new, now)?;
+            }
+            self.admit_again(&end, is_new, now)?;
+        }
+        Ok(())
+    }
+
+    fn admit_again(&mut self, chunk: &[u8], is_new: bool, now: Stamp) -> io::Result<()> {
+        let mut all = Vec::new();
+        unpack(chunk, |waiting| all.push(waiting)).map_err(|_| garbled())?;
+        for waiting in all {
             if is_new {
                 self.admit_from(waiting, Brought::SOMETHING, now);
             } else {
                 self.enqueue(waiting, now);
             }
         }
-        read
+        Ok(())
     }
 
     /// Whatever list a host stands in, it is put where it belongs now.

@@ -54,6 +54,9 @@ impl Frontier {
             return Some(due);
         }
         let Looked { link, via, copy, .. } = looked;
+        if !self.revisiting.insert(link.fingerprint) {
+            return None;
+        }
         let rank = Rank { class: REVISITS, depth: link.depth };
         let waiting = Waiting { copy: Some(Box::new(copy)), ..Waiting::new(link, via, 0) };
         self.push(host, rank, waiting);

@@ -24,9 +24,8 @@ impl Frontier {
     /// `Retry-After`.
     pub fn settle(&mut self, receipt: &Receipt, now: Stamp, wall: SystemTime) -> Verdict {
         let verdict = self.settle_visit(receipt, now, wall);
-        if verdict != Verdict::Twice {
-            self.learn(receipt, now);
-        }
+        // Whatever became of the visit, its links are told of once: they were new to this commit.
+        self.learn(receipt, now);
         verdict
     }
 
@@ -36,7 +35,9 @@ impl Frontier {
         let links = &receipt.new_links;
         let found_on = match &receipt.settled {
             // That a page is as it was says nothing of its kind.
-            Settled::Page { status, .. } if receipt.visit.purpose.is_page() && receipt.visit.copy.is_none() => {
+            Settled::Page { status, .. }
+                if receipt.visit.purpose.is_page() && receipt.visit.copy.is_none() =>
+            {
                 let sketch = receipt.sketch.as_ref();
                 let seen = Seen { url, status: *status, is_repeat: receipt.is_repeat, sketch };
                 self.traps.settled(&seen, links.iter().map(|link| &link.url))
@@ -55,6 +56,7 @@ impl Frontier {
         self.slots.give_back(fetcher);
         let settled = &receipt.settled;
         self.count(&receipt.visit.purpose, settled);
+        self.hosts[host].pages += u64::from(is_page(receipt));
         let told = told(receipt, wall);
         let asked = asked_at(receipt, started, now);
         let url = &receipt.visit.url;
@@ -72,6 +74,8 @@ impl Frontier {
                 if let Some(other) = also {
                     let pace = self.hosts[other].rules.of(url).pace;
                     self.hosts[other].pace.ended(&pace, started, now, told);
+                    self.hosts[other].pace.assume_started(asked);
+                    self.place_anew(other, now);
                 }
                 self.hear_rules(host, origin, hops, receipt, now);
                 Verdict::Final
@@ -120,13 +124,13 @@ impl Frontier {
         let attempts = waiting.attempts.saturating_add(1);
         match self.limits.retry.decide(&receipt.settled, attempts, wall) {
             Retry::Final => {
+                if waiting.copy.is_some() {
+                    self.revisiting.remove(&waiting.fingerprint());
+                }
                 if let Settled::Failure(failure) = &receipt.settled {
                     *self.counts.failures.entry(failure.kind).or_default() += 1;
-                    if failure.kind.blame() != Blame::Server {
-                        // The next run tries once more: the address may be allowed then, the network back.
-                        self.park(FAILED, &Waiting { attempts, ..waiting });
-                    }
                 }
+                self.park_unheard(&receipt.settled, || Waiting { attempts, ..waiting });
                 Verdict::Final
             }
             Retry::Again { wait, .. } => {
@@ -134,6 +138,16 @@ impl Frontier {
                 self.counts.retries += 1;
                 Verdict::Again(wait)
             }
+        }
+    }
+
+    /// Parks a URL that failed before a server had its say: the next run tries once more, for the address may be
+    /// allowed then, the network back.
+    pub(super) fn park_unheard(&mut self, settled: &Settled, waiting: impl FnOnce() -> Waiting) {
+        if let Settled::Failure(failure) = settled
+            && failure.kind.blame() != Blame::Server
+        {
+            self.park(FAILED, &waiting());
         }
     }
 
@@ -152,6 +166,11 @@ impl Frontier {
 
     /// Takes in what a request for a robots.txt brought.
     pub(super) fn hear_rules(&mut self, host: usize, origin: usize, hops: u8, receipt: &Receipt, now: Stamp) {
+        if matches!(receipt.settled, Settled::Page { status: 200..=299, .. }) && receipt.robots.is_none() {
+            // Its text was not kept, it was too long: to be asked for again.
+            self.hosts[host].robots[origin].out = false;
+            return;
+        }
         let none = RobotsAnswer::default();
         let brought = receipt.robots.as_deref().unwrap_or(&none);
         let (rules, agent) = (self.limits.robots, self.limits.agent.clone());
@@ -169,6 +188,9 @@ impl Frontier {
             return;
         }
         let put_away = state.put_away(&answer, &mut *self.tails);
+        for origin in &mut self.hosts[host].robots {
+            origin.wake(&agent, &rules, &mut *self.tails);
+        }
         let delays = self.hosts[host].robots.each_ref().map(|it| it.crawl_delay(&agent, &rules, now));
         self.hosts[host].pace.set_crawl_delay(delays.into_iter().flatten().max());
         self.note(put_away);
@@ -181,7 +203,7 @@ impl Frontier {
         match self.returned.get(&fingerprint) {
             Some(returned) if returned.visit == id => {
                 if returned.waits && self.limits.retry.is_final(&receipt.settled, returned.attempt) {
-                    self.outdated.insert(fingerprint, returned.attempt);
+                    self.outdated.insert(fingerprint, (returned.attempt, receipt.visit.url.clone()));
                 }
                 self.returned.remove(&fingerprint);
             }
@@ -207,7 +229,7 @@ impl Frontier {
                     let returned = Returned { visit: *id, attempt: waiting.attempts + 1, waits: true };
                     self.returned.insert(waiting.fingerprint(), returned);
                     let url = waiting.link.url.clone();
-                    self.hosts[host].queue.push_front(rank, waiting);
+                    self.hosts[host].queue_of(&waiting.link.url).push_front(rank, waiting);
                     self.counts.queued += 1;
                     self.home(host, &url, started, now, Told::Nothing, now);
                 }
@@ -217,6 +239,7 @@ impl Frontier {
                     let rules = self.hosts[host].rules.base().pace;
                     for it in [Some(host), also].into_iter().flatten() {
                         self.hosts[it].pace.ended(&rules, started, now, Told::Nothing);
+                        self.place_anew(it, now);
                     }
                     if let (Address::Known(gate), Some(rules)) =
                         (self.hosts[host].address, self.limits.address)
@@ -237,6 +260,12 @@ impl Frontier {
             self.counts.pages += u64::from((200..300).contains(status));
         }
     }
+}
+
+/// It counts against a host's budget of pages.
+pub(super) fn is_page(receipt: &Receipt) -> bool {
+    let is_ok = matches!(receipt.settled, Settled::Page { status: 200..=299, .. });
+    is_ok && receipt.visit.purpose.is_page() && receipt.visit.copy.is_none()
 }
 
 /// What an outcome tells of the host.

@@ -112,6 +112,15 @@ impl Checkpoints {
             .map_err(StoreError::io("sync", &frontier.dir))
     }
 
+    /// Takes the checkpoint away, if there is one: it cannot be used.
+    pub fn discard(&self) -> Result<(), StoreError> {
+        let path = self.path(FILE);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// The checkpoint, if there is one that is whole, this store's, and whose record the archive still has. Where
     /// there is another the log says what is wrong with it. Waits for whoever is writing one.
     pub fn read(&self) -> Option<Checkpoint> {
