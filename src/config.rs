@@ -400,6 +400,21 @@ impl Config {
                 return Err(ConfigError::value(key, "0", "must be at least 1"));
             }
         }
+        let refresh = self.crawl.refresh.map(Span::get);
+        if refresh.is_some_and(|it| it.is_zero()) {
+            return Err(ConfigError::value("crawl.refresh", "0s", "must be longer: it would ask for ever"));
+        }
+        if let Some(max) = self.crawl.refresh_max.filter(|max| refresh.is_none_or(|min| max.get() < min)) {
+            let why = if refresh.is_some() {
+                "is less than crawl.refresh"
+            } else {
+                "says nothing without crawl.refresh"
+            };
+            return Err(ConfigError::value("crawl.refresh_max", &max.to_string(), why));
+        }
+        if self.crawl.adaptive_delay.is_some_and(|factor| !factor.is_finite()) {
+            return Err(ConfigError::value("crawl.adaptive_delay", "nan", "must be a number"));
+        }
         if self.crawl.fetchers > FETCHERS_MAX {
             let why = format!("must be at most {FETCHERS_MAX}: each is a thread");
             return Err(ConfigError::value("crawl.fetchers", &self.crawl.fetchers.to_string(), &why));

@@ -7,8 +7,8 @@ mod common;
 
 use std::{
     path::Path,
-    process::{Command, Stdio},
-    time::Duration,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use common::outcomes;
@@ -102,6 +102,59 @@ fn every_request_is_as_late_as_promised() {
     let dir = tempfile::tempdir().unwrap();
     let promise = Promise { delay: Duration::from_millis(200), ..Promise::default() };
     run(crawl(&web, dir.path(), &promise, &[]));
+    assert_kept(&web.manners(&promise));
+    assert_found(&web, dir.path());
+}
+
+#[test]
+fn hosts_behind_one_address_share_its_pace() {
+    let spec = WebSpec { addresses: 4, refusals: Refusals::default(), ..moody(24 * scale()) };
+    let web = spec.start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let promise = Promise {
+        delay: Duration::from_millis(100),
+        ip_delay: Duration::from_millis(40),
+        per_ip: 2,
+        ..Promise::default()
+    };
+    // `crawl.patience` is about hosts; behind an address they wait for each other.
+    run(crawl(&web, dir.path(), &promise, &["--ip-delay", "40ms", "--per-ip", "2"]));
+    let manners = web.manners(&promise);
+    assert_kept(&manners);
+    assert_eq!(manners.addresses, 4);
+    assert_found(&web, dir.path());
+}
+
+/// Waits until the web has been asked so often, or the program has ended; true if it has not.
+fn until(web: &Web, requests: u64, child: &mut Child) -> bool {
+    while web.requests() < requests {
+        if child.try_wait().expect("the program can be waited for").is_some() {
+            return false;
+        }
+        std::thread::park_timeout(Duration::from_micros(200));
+    }
+    true
+}
+
+#[test]
+fn a_kill_is_no_excuse() {
+    let web = moody(30 * scale()).start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut promise = Promise { delay: Duration::from_millis(200), ..Promise::default() };
+    loop {
+        let mut child = crawl(&web, dir.path(), &promise, &[]).spawn().expect("the program starts");
+        // At moments that drift.
+        let kills = promise.kills.len() as u64;
+        let next = web.requests() + (40 + 13 * (kills % 5)) * scale() as u64;
+        if !until(&web, next, &mut child) {
+            assert!(child.wait().unwrap().success());
+            break;
+        }
+        promise.kills.push(Instant::now());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(promise.kills.len() >= 3, "it was killed {} times", promise.kills.len());
     assert_kept(&web.manners(&promise));
     assert_found(&web, dir.path());
 }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use dragline::{
-    Answer, Call, Crawl, Gather, Report, ScopeKind, config::{Config, RobotsName}, gather::GatherError, model::FailureKind,
+    Answer, Call, Crawl, Gather, Report, ScopeKind,
+    config::{Config, RobotsName},
+    gather::GatherError,
+    model::FailureKind,
     storage::Record,
 };
 use dragline_fetch::Settings;

@@ -127,7 +127,7 @@ impl Coordinator {
         self.grant();
         self.name_hosts();
         let counts = self.frontier.counts();
-        let next_turn = self.next_wake().and_then(|at| self.epoch.instant(at));
+        let next_turn = self.frontier.next_wake().and_then(|at| self.epoch.instant(at));
         self.progress.update(|s| {
             s.draining = matches!(self.mode, Mode::Draining(_));
             s.next_turn = next_turn;
@@ -141,6 +141,8 @@ impl Coordinator {
             return self.lines.store_failed.send(StoreFailed(error));
         }
         match self.stop_reason() {
+            // What was taken for a trap and was none is asked for before the end.
+            Some(StopReason::Finished) if self.frontier.reconsider(self.now()) => ctx.notify(Again),
             Some(reason) => self.end(reason),
             None => {
                 if self.files.is_due(Instant::now()) {
@@ -244,7 +246,8 @@ impl Coordinator {
     fn next_wake(&self) -> Option<Stamp> {
         let idle = self.revisits.as_ref().filter(|it| !it.is_reading() && self.frontier.is_finished());
         let due = idle.and_then(|it| Some(it.next()?.max(self.epoch.stamp(it.not_before()))));
-        self.frontier.next_wake().into_iter().chain(due).min()
+        let checkpoint = self.files.wants(self.heard.up_to()).map(|at| self.epoch.stamp(at));
+        self.frontier.next_wake().into_iter().chain(due).chain(checkpoint).min()
     }
 
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
@@ -406,6 +409,19 @@ impl Handler<Found> for Coordinator {
     fn handle(&mut self, Found { host, address }: Found, ctx: &mut Self::Context) {
         let now = self.now();
         self.frontier.found(&host, address, now);
+        self.turn(ctx);
+    }
+}
+
+/// To itself: there is more to do.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Again;
+
+impl Handler<Again> for Coordinator {
+    type Result = ();
+
+    fn handle(&mut self, _: Again, ctx: &mut Self::Context) {
         self.turn(ctx);
     }
 }

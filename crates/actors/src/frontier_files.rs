@@ -26,6 +26,8 @@ pub(crate) struct FrontierFiles {
     tails: SharedTails,
     checkpoints: Checkpoints,
     next: Instant,
+    /// The record that the last one reaches to.
+    seq: u64,
     under_way: bool,
 }
 
@@ -41,6 +43,7 @@ impl FrontierFiles {
             ))),
             checkpoints: store.checkpoints(),
             next: Instant::now() + FIRST_AFTER,
+            seq: 0,
             under_way: false,
         }
     }
@@ -53,6 +56,11 @@ impl FrontierFiles {
     /// It is time for a checkpoint.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         !self.under_way && now >= self.next && self.is_lasting()
+    }
+
+    /// When the next checkpoint is due, if there is anything that the last one lacks.
+    pub(crate) fn wants(&self, seq: u64) -> Option<Instant> {
+        (self.seq != seq && !self.under_way && self.is_lasting()).then_some(self.next)
     }
 
     /// A checkpoint is being written.
@@ -75,6 +83,7 @@ impl FrontierFiles {
         answer: Line<Checkpointed>,
     ) {
         self.under_way = true;
+        self.seq = seq;
         self.next = Instant::now() + EVERY_MIN.max(took * TIMES_WHAT_IT_TOOK);
         let checkpoints = self.checkpoints.clone();
         actix_rt::task::spawn_blocking(move || {

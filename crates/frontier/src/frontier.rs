@@ -148,6 +148,16 @@ enum Errand {
     },
 }
 
+impl Errand {
+    /// The other host that it goes to.
+    fn goes_to(&self) -> Option<usize> {
+        match self {
+            Errand::Robots { also, .. } => *also,
+            Errand::Url { .. } => None,
+        }
+    }
+}
+
 /// A URL that lost its visit.
 #[derive(Debug)]
 struct Returned {

@@ -77,6 +77,12 @@ impl Parked {
         })
     }
 
+    /// Those of one reason, as [`Parked::into_piles`] has them.
+    pub(crate) fn take_pile(&mut self, reason: &str) -> Option<(Vec<ChunkId>, Vec<u8>)> {
+        let mut pile = self.by_reason.remove(reason)?;
+        Some((pile.away.iter().map(|it| it.id).collect(), pile.end.take().0))
+    }
+
     /// The chunks that are needed still.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> {
         self.by_reason.values().flat_map(|pile| pile.away.iter().map(|away| away.id))

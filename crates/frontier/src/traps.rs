@@ -199,6 +199,11 @@ impl Traps {
                 || self.guard.is_in_doubt(url, self.budgets.has_many_hosts(url)))
     }
 
+    /// Was a shape that had been parked freed since this was asked last?
+    pub fn take_freed(&mut self) -> bool {
+        self.guard.take_freed()
+    }
+
     /// Learns from a page, and says what it brought. `new_links` are those of its links that nobody had seen, a
     /// redirect's target included. To be called before they are admitted, and not for failures.
     pub fn settled<'a>(

@@ -286,7 +286,10 @@ impl Pace {
         let most = rules.concurrency.max(1);
         let when = match next.at.since(now) {
             Duration::ZERO => "now".to_owned(),
-            wait => format!("in {wait:?}"),
+            wait if wait < Duration::from_secs(10) => {
+                format!("in {:?}", Duration::from_millis(wait.as_millis() as u64))
+            }
+            wait => format!("in {:?}", Duration::from_secs(wait.as_secs())),
         };
         let but = if self.out >= most { ", once one of them is home" } else { "" };
         format!("{} of {most} requests out; the next may start {when}{but}: {}", self.out, next.because)

@@ -186,7 +186,8 @@ pub(super) fn judge(plan: &Plan, events: &[Event], promise: &Promise, slack: Dur
         if let Some(rest) = event.rest_until
             && event.is_complete
             && let Some(over) = event.over
-            && !promise.kills.iter().any(|kill| over <= *kill && *kill - over <= promise.forgets)
+            // Whoever was killed before it came, or a moment after, cannot know of it.
+            && !promise.kills.iter().any(|kill| event.arrived <= *kill && *kill <= over + promise.forgets)
         {
             let until = rest.min(event.arrived.max(over) + promise.rest_max);
             state.rests.push((over + promise.reacts, until));

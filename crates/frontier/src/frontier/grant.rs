@@ -1,6 +1,6 @@
 //! Whose turn it is: from the state of a host to the list it stands in, and from there to a visit.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use dragline_model::{CanonicalUrl, Link, Purpose, Visit, VisitId};
 use dragline_politeness::{NextStart, Stamp};
@@ -15,6 +15,8 @@ use crate::{
 
 /// URLs of one host that are judged in one turn at most: a million forbidden ones must not keep other hosts waiting.
 const JUDGED_MAX: usize = 128;
+/// A host whose rules led to another, which is busy, is looked at again after this.
+const LOOKED_AT_AGAIN: Duration = Duration::from_millis(50);
 /// Turns in one call that may come to nothing, so that receipts do not wait for too long either.
 const VAIN_TURNS_MAX: usize = 32;
 
@@ -204,28 +206,14 @@ impl Frontier {
         if next.at > now {
             return Step::At(next.at);
         }
-        match host.address {
-            Address::Unasked => {
-                host.address = Address::Asked;
-                self.nameless.push(index);
-                return Step::Rest;
-            }
-            Address::Asked => return Step::Rest,
-            Address::Free => {}
-            Address::Known(gate) => {
-                // Others may have gone through since this one was let through.
-                let in_turn = host.through_gate;
-                if let Some(rules) = &self.limits.address {
-                    let gate_now = self.addresses.gate(gate);
-                    let opens = gate_now.opens(rules, now).is_some_and(|at| at <= now);
-                    if !opens || !(in_turn || gate_now.line.is_empty()) {
-                        return Step::Gate(gate);
-                    }
-                }
-            }
+        let also = match &robots {
+            Some((_, url, hops)) if *hops > 0 => Some(self.host_of(url)).filter(|other| *other != index),
+            _ => None,
+        };
+        if let Some(step) = self.step_through(index, also, now) {
+            return step;
         }
         let Some((origin, url, hops)) = robots else { return Step::Url };
-        let also = (hops > 0).then(|| self.host_of(&url)).filter(|other| *other != index);
         if let Some(other) = also {
             let other = &self.hosts[other];
             let pace = other.rules.of(&url).pace;
@@ -233,10 +221,40 @@ impl Frontier {
                 Some(next) if next.at <= now => {}
                 Some(next) => return Step::At(next.at),
                 // It is told of no end of its visits; a moment later it is looked at again.
-                None => return Step::At(now + std::time::Duration::from_millis(100)),
+                None => return Step::At(now + LOOKED_AT_AGAIN),
             }
         }
         Step::Robots { origin, url, hops, also }
+    }
+
+    /// What holds a request at the address that it goes to: that of the host, or of the one that its rules led to.
+    fn step_through(&mut self, index: usize, also: Option<usize>, now: Stamp) -> Option<Step> {
+        let rules = self.limits.address?;
+        // A host in another's errand stands in no line of its own for that: it is looked at again.
+        let soon = |also: Option<usize>| {
+            Some(if also.is_some() { Step::At(now + LOOKED_AT_AGAIN) } else { Step::Rest })
+        };
+        let at = also.unwrap_or(index);
+        match self.hosts[at].address {
+            Address::Free => None,
+            Address::Asked => soon(also),
+            Address::Unasked => {
+                self.hosts[at].address = Address::Asked;
+                self.nameless.push(at);
+                soon(also)
+            }
+            Address::Known(gate) => {
+                // Others may have gone through since this one was let through.
+                let in_turn = self.hosts[index].through_gate || also.is_some();
+                let gate_now = self.addresses.gate(gate);
+                match gate_now.opens(&rules, now) {
+                    Some(opens) if opens <= now && (in_turn || gate_now.line.is_empty()) => None,
+                    Some(opens) if also.is_some() => Some(Step::At(opens)),
+                    None if also.is_some() => soon(also),
+                    _ => Some(Step::Gate(gate)),
+                }
+            }
+        }
     }
 
     /// The URL in front of one of a host's queues, those that are outdated passed over.
@@ -415,7 +433,7 @@ impl Frontier {
     fn send(&mut self, host: usize, fetcher: usize, visit: &Visit, errand: Errand, now: Stamp) {
         let chance = chance(visit.id);
         self.hosts[host].pace.started(now, chance);
-        if let Address::Known(gate) = self.hosts[host].address {
+        if let Address::Known(gate) = self.hosts[errand.goes_to().unwrap_or(host)].address {
             self.addresses.gate(gate).pace.started(now, chance);
         }
         self.slots.take(fetcher);

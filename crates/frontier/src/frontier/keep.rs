@@ -210,6 +210,22 @@ impl Frontier {
         Ok(())
     }
 
+    /// Where a shape was freed since it was parked, what was taken for a trap waits again; false if nothing does. To
+    /// be called when nothing else is left.
+    pub fn reconsider(&mut self, now: Stamp) -> bool {
+        if !self.traps.take_freed() {
+            return false;
+        }
+        let Some((away, end)) = self.parked.take_pile("parked") else { return false };
+        let again = away.into_iter().try_for_each(|id| {
+            let chunk = self.tails.get(id)?;
+            self.admit_again(&chunk, true, now)
+        });
+        let again = again.and_then(|()| self.admit_again(&end, true, now));
+        self.note(again);
+        !self.is_finished()
+    }
+
     fn admit_again(&mut self, chunk: &[u8], is_new: bool, now: Stamp) -> io::Result<()> {
         let mut all = Vec::new();
         unpack(chunk, |waiting| all.push(waiting)).map_err(|_| garbled())?;

@@ -11,6 +11,9 @@ use dragline_politeness::Stamp;
 use super::Frontier;
 use crate::{queue::Rank, rules::Refresh, waiting::Waiting};
 
+/// A page that is gone is left alone for so many times the longest interval of one that is there.
+const GONE: u32 = 16;
+
 /// Where all revisits stand: behind every class that a priority can come to.
 pub(super) const REVISITS: u8 = u8::MAX;
 
@@ -33,11 +36,11 @@ pub struct Looked {
 
 impl Refresh {
     /// How long a page is left alone that was found unchanged so many times in a row: from
-    /// [`first`](Refresh::first) on twice as long each time, within the bounds. One that is gone is looked at as
-    /// seldom as may be.
+    /// [`first`](Refresh::first) on twice as long each time, within the bounds. One that is gone is hardly
+    /// ever looked at.
     pub fn interval(&self, steady: u8, is_gone: bool) -> Duration {
         if is_gone {
-            return self.max;
+            return self.max.saturating_mul(GONE);
         }
         let grown = self.first.saturating_mul(1u32 << steady.min(30));
         grown.clamp(self.min, self.max.max(self.min))
@@ -75,7 +78,7 @@ mod tests {
         let refresh = Refresh { min: hours(1), max: hours(30), first: hours(2) };
         let intervals: Vec<u64> = (0..6).map(|n| refresh.interval(n, false).as_secs() / 3600).collect();
         assert_eq!(intervals, [2, 4, 8, 16, 30, 30]);
-        assert_eq!(refresh.interval(0, true), hours(30));
+        assert_eq!(refresh.interval(0, true), hours(480));
         assert_eq!(refresh.interval(255, false), hours(30));
     }
 }

@@ -61,7 +61,7 @@ impl Frontier {
         let asked = asked_at(receipt, started, now);
         let url = &receipt.visit.url;
         self.hosts[host].heard(told, settled, now);
-        self.home(host, url, started, asked, told, now);
+        self.home(host, errand.goes_to(), url, started, asked, told, now);
         let verdict = match errand {
             Errand::Url { rank, waiting } => {
                 if !self.returned.is_empty() {
@@ -85,10 +85,12 @@ impl Frontier {
         verdict
     }
 
+    #[expect(clippy::too_many_arguments, reason = "three moments, two hosts")]
     /// A request has come home: what its host and its address learn of it.
     fn home(
         &mut self,
         index: usize,
+        goes_to: Option<usize>,
         url: &CanonicalUrl,
         started: Stamp,
         asked: Stamp,
@@ -100,16 +102,22 @@ impl Frontier {
         host.pace.ended(&rules, started, now, told);
         // The server saw the request when its connection stood, not when it was granted.
         host.pace.assume_started(asked);
-        if let (Address::Known(number), Some(rules)) = (host.address, self.limits.address) {
-            let gate = self.addresses.gate(number);
-            gate.pace.ended(&rules, started, now, Told::Nothing);
-            gate.pace.assume_started(asked);
-            self.open_gate(number, now);
-        }
+        self.leave_address(goes_to.unwrap_or(index), started, asked, now);
         // Wherever it stood, its next turn may be another.
         if let Place::Calendar(_) = self.hosts[index].place {
             self.hosts[index].place = Place::Aside;
         }
+    }
+
+    /// A request to a host's address is over: the next can go.
+    fn leave_address(&mut self, host: usize, started: Stamp, asked: Stamp, now: Stamp) {
+        let (Address::Known(number), Some(rules)) = (self.hosts[host].address, self.limits.address) else {
+            return;
+        };
+        let gate = self.addresses.gate(number);
+        gate.pace.ended(&rules, started, now, Told::Nothing);
+        gate.pace.assume_started(asked);
+        self.open_gate(number, now);
     }
 
     fn settle_url(
@@ -231,7 +239,7 @@ impl Frontier {
                     let url = waiting.link.url.clone();
                     self.hosts[host].queue_of(&waiting.link.url).push_front(rank, waiting);
                     self.counts.queued += 1;
-                    self.home(host, &url, started, now, Told::Nothing, now);
+                    self.home(host, None, &url, started, now, Told::Nothing, now);
                 }
                 Errand::Robots { origin, also, .. } => {
                     self.robots_out -= 1;
@@ -241,12 +249,7 @@ impl Frontier {
                         self.hosts[it].pace.ended(&rules, started, now, Told::Nothing);
                         self.place_anew(it, now);
                     }
-                    if let (Address::Known(gate), Some(rules)) =
-                        (self.hosts[host].address, self.limits.address)
-                    {
-                        self.addresses.gate(gate).pace.ended(&rules, started, now, Told::Nothing);
-                        self.open_gate(gate, now);
-                    }
+                    self.leave_address(also.unwrap_or(host), started, now, now);
                 }
             }
             self.place(host, now);

@@ -55,6 +55,8 @@ struct Known {
     text: Box<str>,
     /// Pages in a row that brought nothing.
     barren: u32,
+    /// The text of the last one was new.
+    says_new: bool,
     /// Pages in all.
     pages: u32,
     /// Templates within it.
@@ -84,6 +86,8 @@ pub(super) struct Guard {
     slots: usize,
     now: u64,
     parked_urls: u64,
+    /// A shape was freed since somebody asked.
+    has_freed: bool,
 }
 
 impl Guard {
@@ -132,6 +136,11 @@ impl Guard {
         (0..WIDTHS).filter_map(known).any(|known| known.barren > 0)
     }
 
+    /// Was a shape freed since this was asked last?
+    pub(super) fn take_freed(&mut self) -> bool {
+        std::mem::take(&mut self.has_freed)
+    }
+
     /// True if the URL is let through as one of a sample; an error if it is left alone.
     fn consider(
         &mut self,
@@ -160,6 +169,11 @@ impl Guard {
 
     /// The widest of a shape's that is stale, as far as the page the URL was found on was barren by that width too.
     fn stale(&self, rules: &GuardRules, shape: &Shape, found_on: u8) -> Option<(u64, &Known)> {
+        // Whose own template still says something new is no trap, whatever the rest of its path or host is.
+        let own = shape.key(TEMPLATE).and_then(|key| self.shapes.get(&key));
+        if own.is_some_and(|known| known.says_new) {
+            return None;
+        }
         (0..WIDTHS).rev().find_map(|width| {
             if found_on & 1 << width == 0 && !shape.is_random(width) {
                 return None;
@@ -202,6 +216,11 @@ impl Guard {
         for (width, fresh) in fresh.iter_mut().enumerate() {
             *fresh = self.take_in(width, &shape, &evidence);
         }
+        if !matches!(evidence, Evidence::None)
+            && let Some(known) = shape.key(TEMPLATE).and_then(|key| self.shapes.get_mut(&key))
+        {
+            known.says_new = fresh[TEMPLATE];
+        }
         if fresh.contains(&false) {
             self.credit_links(rules, &shape, new_links, is_wild, &mut fresh);
         }
@@ -210,7 +229,9 @@ impl Guard {
             let Some(known) = shape.key(width).and_then(|key| self.shapes.get_mut(&key)) else { continue };
             if fresh {
                 known.barren = 0;
-                known.parked = None;
+                if known.parked.take().is_some() {
+                    self.has_freed = true;
+                }
             } else if evidence.counts(shape.is_random(width)) {
                 known.barren = known.barren.saturating_add(1);
                 barren |= 1 << width;

@@ -152,11 +152,13 @@ fn a_server_gets_the_rest_it_asks_for() {
     let mut pace = Pace::default();
     request(&mut pace, &rules, 0, 10, Told::Refused(Some(ms(7000))));
     assert_eq!(next(&pace, &rules, 10), (7010, Because::RetryAfter));
-    // It was not enough, and nor is what it asks for now.
     request(&mut pace, &rules, 7010, 7020, Told::Refused(Some(ms(1000))));
-    assert_eq!(next(&pace, &rules, 7020), (67_020, Because::BackOff { step: 2 }));
-    request(&mut pace, &rules, 67_020, 67_030, Told::Refused(Some(Duration::MAX)));
-    assert_eq!(next(&pace, &rules, 67_030), (67_030 + 86_400_000, Because::RetryAfter), "a day and no more");
+    assert_eq!(next(&pace, &rules, 7020), (8020, Because::RetryAfter), "that may happen");
+    // It was not enough, and nor is what it asks for now.
+    request(&mut pace, &rules, 8020, 8030, Told::Refused(Some(ms(1000))));
+    assert_eq!(next(&pace, &rules, 8030), (68_030, Because::BackOff { step: 3 }));
+    request(&mut pace, &rules, 68_030, 68_040, Told::Refused(Some(Duration::MAX)));
+    assert_eq!(next(&pace, &rules, 68_040), (68_040 + 86_400_000, Because::RetryAfter), "a day and no more");
 }
 
 #[test]

@@ -116,7 +116,9 @@ impl Checkpoints {
     pub fn discard(&self) -> Result<(), StoreError> {
         let path = self.path(FILE);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("remove", &path)(error))
+            }
             _ => Ok(()),
         }
     }

@@ -252,3 +252,42 @@ fn a_rule_can_give_a_host_so_many_pages() {
     assert_eq!((given, f.counts().parked["max_pages"]), (3, 6));
     assert!(f.is_finished());
 }
+
+/// Listings that say nothing lead to files that do: what was taken for a trap on the way comes back before the end.
+#[test]
+fn an_index_of_directories_is_no_trap_for_its_files() {
+    const DAYS: usize = 600;
+    let now = t0();
+    let mut f = frontier(ignoring(), &["http://a/"]);
+    let mut known = std::collections::HashSet::new();
+    let mut fetched = std::collections::BTreeSet::new();
+    loop {
+        let grants = f.grant(now);
+        if grants.is_empty() && !f.f.reconsider(now) {
+            break;
+        }
+        for Grant { visit, .. } in grants {
+            let path = visit.url.path().to_owned();
+            fetched.insert(path.clone());
+            let (body, links): (String, Vec<String>) = match path.trim_matches('/').split_once('/') {
+                None if path == "/" => {
+                    ("<p>Index</p>".into(), (0..DAYS).map(|day| format!("/{day}/")).collect())
+                }
+                None => ("<p>Index</p> <p>data.csv</p>".into(), vec![format!("{path}data.csv")]),
+                Some((day, _)) => {
+                    let letters = |n: usize| char::from(b'a' + (n % 26) as u8);
+                    let day: usize = day.parse().unwrap();
+                    let word: String = [day, day / 26, day / 676].map(letters).iter().collect();
+                    (format!("station {word}x measured much {word}y"), Vec::new())
+                }
+            };
+            let links = links.into_iter().map(|link| seed(visit.url.join(&link).unwrap().as_str()));
+            let new_links = links.filter(|link| known.insert(link.url.clone()));
+            let new_links = new_links.map(|link| Link { depth: visit.depth + 1, ..link }).collect();
+            let sketch = dragline_model::Sketch::of(&visit.url, body.as_bytes()).filter(|_| visit.sketch);
+            let receipt = Receipt { sketch, new_links, ..receipt(visit, ok(200)) };
+            f.f.settle(&receipt, now, wall(now));
+        }
+    }
+    assert_eq!(fetched.len(), 1 + 2 * DAYS, "{:?} {:?}", f.counts().parked, f.f.parked_shapes());
+}
