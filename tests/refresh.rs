@@ -1,5 +1,7 @@
 //! Looking again at what was fetched: conditional requests, what changed, what is gone, and the rhythm.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::{path::Path, time::Duration};
