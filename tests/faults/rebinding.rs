@@ -21,7 +21,8 @@ fn s04_a_name_is_only_as_good_as_its_last_answer() {
     let private = private(port);
     let (good, bad) = ("127.0.1.1", "127.0.9.1");
     let names = name_server(move |name, nth| match (name, nth) {
-        ("rebind.test", 0) => Leads::to(&[good]),
+        // The first answer is for the pace that hosts of one address share, the second for the first connection.
+        ("rebind.test", 0 | 1) => Leads::to(&[good]),
         ("rebind.test", _) => Leads::to(&[bad]),
         ("flip.test", nth) => Leads::to(&[if nth % 2 == 0 { good } else { bad }]),
         ("mixed.test", _) => Leads::to(&[bad, good, "10.0.0.1"]),

@@ -40,8 +40,9 @@ pub(crate) fn config() -> Config {
     config.crawl.delay = Duration::ZERO.into();
     config.crawl.retry_wait = Duration::from_millis(1).into();
     config.crawl.back_off = Duration::from_millis(1).into();
-    // Who asks for what is counted here; manners have tests of their own.
+    // Who asks for what is counted here; manners and traps have tests of their own.
     config.crawl.robots = RobotsName::Ignore;
+    config.crawl.trap_guard = false;
     config.crawl.fetchers = 2;
     config
 }
