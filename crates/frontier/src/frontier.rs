@@ -119,6 +119,9 @@ pub enum Verdict {
     Twice,
 }
 
+/// See [`on_its_way`].
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
+
 /// Priorities around which the classes lie: seeds first, then sitemaps, then everything else.
 const CLASS: i16 = 100;
 const SEED_SOONER: i16 = 20;
@@ -431,12 +434,17 @@ impl Frontier {
             new.address = Address::Free;
         }
         if let Some(at) = self.asked_perhaps {
-            new.pace.assume_started(at);
+            new.pace.assume_started(at + on_its_way(&new));
         }
         self.hosts.push(new);
         self.by_key.insert(key, host);
         host
     }
+}
+
+/// How long after its end a process's last request may still reach a host that is promised a delay.
+fn on_its_way(host: &Host) -> Duration {
+    ON_ITS_WAY.min(host.rules.base().pace.delay)
 }
 
 impl PartialEq for Later {

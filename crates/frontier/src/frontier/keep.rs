@@ -3,7 +3,7 @@
 //! Owns what outlives a process: the queues (what of them is in memory), the pace of hosts and addresses, the standing
 //! of their robots.txt, what is parked. Visits that are out are kept as URLs that wait. Writes no file.
 
-use std::{fmt, io, net::IpAddr};
+use std::{fmt, io, net::IpAddr, time::Duration};
 
 use dragline_model::{CanonicalUrl, Fingerprint, HostKey};
 use dragline_politeness::{Pace, Stamp};
@@ -140,7 +140,7 @@ impl Frontier {
         }
         self.addresses = Addresses::restore(kept.addresses);
         for pace in self.addresses.each_pace() {
-            wake_pace(pace, clean, now);
+            wake_pace(pace, clean, now, Duration::ZERO);
         }
         for it in kept.hosts {
             self.restore_host(it, clean, now)?;
@@ -180,7 +180,8 @@ impl Frontier {
         let index = self.host_of(&url);
         let host = &mut self.hosts[index];
         (host.pace, host.pages) = (kept.pace, kept.pages);
-        wake_pace(&mut host.pace, clean, now);
+        let way = super::on_its_way(host);
+        wake_pace(&mut host.pace, clean, now, way);
         for (queue, kept) in host.queues.iter_mut().zip(kept.queues) {
             *queue = Queue::restore(kept)?;
         }
@@ -259,9 +260,9 @@ impl Frontier {
     }
 }
 
-fn wake_pace(pace: &mut Pace, clean: bool, now: Stamp) {
+fn wake_pace(pace: &mut Pace, clean: bool, now: Stamp, way: Duration) {
     pace.resumed(now);
     if !clean {
-        pace.assume_started(now);
+        pace.assume_started(now + way);
     }
 }
