@@ -29,6 +29,8 @@ pub struct Resolver {
     directory_end: usize,
     /// Where the base's path ends and its query, if any, begins.
     path_end: usize,
+    /// The base's path has a colon in it.
+    has_colon: bool,
     /// The base as the `url` crate has it, parsed when the first reference needs it.
     parsed: Option<::url::Url>,
     /// The URL that is being put together.
@@ -61,8 +63,9 @@ impl Resolver {
         let path = base.path();
         let path_end = path_start + path.len();
         let directory_end = path_start + path.rfind('/').map_or(path.len(), |slash| slash + 1);
+        let has_colon = path.contains(':');
         let (parsed, text, normaliser) = (None, String::new(), None);
-        Self { base, path_start, directory_end, path_end, parsed, text, normaliser }
+        Self { base, path_start, directory_end, path_end, has_colon, parsed, text, normaliser }
     }
 
     /// What it yields is as these options have it.
@@ -130,6 +133,11 @@ impl Resolver {
             }
             Some(_) => return Plain::Unknown,
         };
+        // The `url` crate does not go up beyond `/c:/`, as if that were a drive, and `join` is the law.
+        let may_have_drive = self.has_colon || memchr::memchr(b':', path.as_bytes()).is_some();
+        if may_have_drive && may_have_dot_segments(path.as_bytes()) {
+            return Plain::Unknown;
+        }
         let root = if let Some(after) = path.strip_prefix("//") {
             let Some(host_length) = plain_host(after) else { return Plain::Unknown };
             let scheme = if before > 0 { &reference[..before] } else { self.scheme() };
@@ -370,6 +378,9 @@ mod tests {
             ("d//../e", "http://h.example:81/a/b/d/e"),
             ("/", "http://h.example:81/"),
             ("/..//x", "http://h.example:81//x"),
+            // The URL Standard says http://h.example:81/d; here too `join` is the law.
+            ("/c:/../d", "http://h.example:81/c:/d"),
+            ("/c:x/../d", "http://h.example:81/d"),
             ("/d;p=1,2@3:4!$&()*+~_-", "http://h.example:81/d;p=1,2@3:4!$&()*+~_-"),
             ("/a%zz%2f", "http://h.example:81/a%zz%2f"),
             ("\\d\\e", "http://h.example:81/d/e"),
@@ -466,7 +477,7 @@ mod tests {
                 "http", "https", "HTTP", "ftp", ":", "/", "//", "///", "?", "#", "\\", "@", "%", "%2e", "%2E",
                 ".", "..", "../", "./", "/.", "/..", "a", "B", "0", "-", "--", "xn--", "_", "~", "&", "=", ";",
                 "+", "'", "\"", "<", "[", "]", "{", "|", "^", "`", " ", "\t", "\n", "\r", "\0", "é", "\u{fffd}",
-                "www.a.example", "a.b", "127.1", "0x7f.1", "[::1]", ":80", ":443", ":81", "user@", "\u{ad}", "ß",
+                "/c:/", "www.a.example", "a.b", "127.1", "0x7f.1", "[::1]", ":80", ":443", ":81", "user@", "\u{ad}", "ß",
             ]).prop_map(str::to_owned),
             1 => "[a-z0-9./-]{1,12}",
             1 => any::<char>().prop_map(String::from),
@@ -479,7 +490,7 @@ mod tests {
 
         #[test]
         fn equals_join(
-            base in "https?://(h|h\\.example|127\\.0\\.0\\.1|\\[::1\\])(:81)?(/[a-z.%]{0,3}){0,4}(\\?[a-z/]{0,3})?",
+            base in "https?://(h|h\\.example|127\\.0\\.0\\.1|\\[::1\\])(:81)?(/[a-z.%:]{0,3}){0,4}(\\?[a-z/]{0,3})?",
             reference in soup(),
         ) {
             let (resolved, joined) = both(&base, &reference);
