@@ -171,3 +171,33 @@ fn a_kill_is_no_excuse() {
         web.manners(&promise)
     });
 }
+
+/// F12: a program that stood still has no turns to make up for.
+#[test]
+fn standing_still_is_no_excuse() {
+    assert_kept(|| {
+        let web = moody(12 * scale()).start().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let promise = Promise { delay: Duration::from_millis(200), ..Promise::default() };
+        let mut child = crawl(&web, dir.path(), &promise, &[]).spawn().expect("the program starts");
+        let signal = |name: &str, pid: u32| {
+            let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+            assert!(sent.expect("kill(1) is there").success());
+        };
+        // Three times, each for ten turns and more.
+        for stop in 1..=3 {
+            if !until(&web, stop * 30 * scale() as u64, &mut child) {
+                break;
+            }
+            signal("-STOP", child.id());
+            let over = Instant::now() + 12 * promise.delay;
+            while let Some(left) = over.checked_duration_since(Instant::now()) {
+                std::thread::park_timeout(left);
+            }
+            signal("-CONT", child.id());
+        }
+        assert!(child.wait().unwrap().success());
+        assert_found(&web, dir.path());
+        web.manners(&promise)
+    });
+}
