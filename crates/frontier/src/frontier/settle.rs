@@ -33,13 +33,14 @@ impl Frontier {
     pub(super) fn learn(&mut self, receipt: &Receipt, now: Stamp) {
         let url = &receipt.visit.url;
         let links = &receipt.new_links;
-        let found_on = match &receipt.settled {
-            // That a page is as it was says nothing of its kind.
+        // That a page is as it was says nothing of its kind, and nor does one that nobody looked at.
+        let is_known = |status| receipt.visit.sketch || !(200..300).contains(&status);
+        let found_on = match receipt.settled {
             Settled::Page { status, .. }
-                if receipt.visit.purpose.is_page() && receipt.visit.copy.is_none() =>
+                if receipt.visit.purpose.is_page() && receipt.visit.copy.is_none() && is_known(status) =>
             {
-                let sketch = receipt.sketch.as_ref();
-                let seen = Seen { url, status: *status, is_repeat: receipt.is_repeat, sketch };
+                let seen =
+                    Seen { url, status, is_repeat: receipt.is_repeat, sketch: receipt.sketch.as_ref() };
                 self.traps.settled(&seen, links.iter().map(|link| &link.url))
             }
             _ => Brought::SOMETHING,
