@@ -25,6 +25,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The same crawl on the same store goes on where it stopped, and asks for nothing twice.
     let report = crawl().run()?;
     println!("{} more pages, {} in the store", report.pages, report.pages_in_store);
-    assert_eq!(web.requests(), 400);
+    assert_eq!(web.requests(), 400 + 4, "each page, and each host's robots.txt");
     Ok(())
 }
