@@ -8,6 +8,7 @@ mod crawl;
 pub use crawl::{CrawlConfig, RobotsName, ScopeName};
 
 mod follow;
+#[cfg(feature = "cli")]
 pub(crate) use follow::follow_json;
 
 mod kept;
