@@ -145,8 +145,8 @@ impl Coordinator {
             Some(StopReason::Finished) if self.frontier.reconsider(self.now()) => ctx.notify(Again),
             Some(reason) => self.end(reason),
             None => {
-                if self.files.is_due(Instant::now()) {
-                    self.checkpoint(false);
+                if self.files.is_due(Instant::now()) && !self.checkpoint(false) {
+                    self.files.postpone();
                 }
                 self.set_alarm(ctx);
             }

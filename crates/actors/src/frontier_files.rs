@@ -73,6 +73,11 @@ impl FrontierFiles {
         matches!(*self.tails.lock(), Place::Store(_))
     }
 
+    /// None could be made now: it is tried again later, and not at once.
+    pub(crate) fn postpone(&mut self) {
+        self.next = Instant::now() + EVERY_MIN;
+    }
+
     /// Writes a checkpoint that took `took` to make, on another thread; the answer comes over the line.
     pub(crate) fn write(
         &mut self,

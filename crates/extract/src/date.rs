@@ -2,7 +2,7 @@
 //!
 //! Owns their reading: W3C's profile of ISO 8601, and RFC 822 with its successors. Never reads a clock.
 
-use dragline_model::Timestamp;
+use dragline_model::{Timestamp, days_since_1970};
 
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -26,7 +26,7 @@ fn w3c(text: &str) -> Option<i64> {
     if parts.next().is_some() {
         return None;
     }
-    let day = days(year, month, day)? * SECONDS_A_DAY;
+    let day = days_since_1970(year, month, day)? * SECONDS_A_DAY;
     if time.is_empty() {
         return Some(day);
     }
@@ -59,7 +59,7 @@ fn rfc_822(text: &str) -> Option<i64> {
         .iter()
         .find(|(name, _)| zone.eq_ignore_ascii_case(name))
         .map_or_else(|| offset(zone), |(_, hours)| Some(hours * 3600))?;
-    Some(days(year, month as i64 + 1, day)? * SECONDS_A_DAY + time - zone)
+    Some(days_since_1970(year, month as i64 + 1, day)? * SECONDS_A_DAY + time - zone)
 }
 
 const MONTHS: [&str; 12] =
@@ -103,24 +103,6 @@ fn time_of_day(text: &str) -> Option<i64> {
     let seconds = parts.next().unwrap_or(Some(0))?;
     let is_time = hours < 24 && minutes < 60 && seconds <= 60 && parts.next().is_none();
     is_time.then_some(hours * 3600 + minutes * 60 + seconds.min(59))
-}
-
-/// Days since 1970 of a day in the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + i64::from(is_leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    // With March as the first month the leap day is the last of a year, and months are 153 days in every five.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    Some(year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year - 719_468)
 }
 
 fn number(text: &str, digits: usize) -> Option<i64> {

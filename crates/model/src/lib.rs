@@ -15,6 +15,9 @@ pub use normalise::{Normaliser, ParamNameError, ParamNames};
 mod resolve;
 pub use resolve::{Resolved, Resolver};
 
+mod day;
+pub use day::days_since_1970;
+
 mod visit;
 pub use visit::{Link, Purpose, Validators, Visit, VisitId};
 

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use dragline_model::days_since_1970;
+
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// Most words of a date that is read: a weekday, a day, a month, a year, a time and a zone.
@@ -38,7 +40,7 @@ pub(crate) fn http(text: &str, now: SystemTime) -> Option<SystemTime> {
     };
     let (day, year) = (number(day, 1, 2)?, year_of(year, now)?);
     let in_day = time_of_day(time)?;
-    at(days(year, month_of(month)?, day)?, in_day - zone_of(zone)?)
+    at(days_since_1970(year, month_of(month)?, day)?, in_day - zone_of(zone)?)
 }
 
 /// A date of ISO 8601 as RFC 3339 has it, or the day alone, which is its beginning.
@@ -49,7 +51,7 @@ pub(crate) fn iso(text: &str) -> Option<SystemTime> {
     if parts.next().is_some() {
         return None;
     }
-    let days = days(number(year, 4, 4)?, number(month, 2, 2)?, number(day, 2, 2)?)?;
+    let days = days_since_1970(number(year, 4, 4)?, number(month, 2, 2)?, number(day, 2, 2)?)?;
     if time.is_empty() {
         return at(days, 0);
     }
@@ -129,24 +131,6 @@ fn zone_of(word: &str) -> Option<i64> {
         }
     };
     Some(hours * 3600)
-}
-
-/// Days since 1970, if there is such a day.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + i64::from(is_leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    // Counted from March, so that the day a leap year adds is its last.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let in_year = (153 * month + 2) / 5 + day - 1;
-    Some(year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + in_year - 719_468)
 }
 
 #[cfg(test)]
