@@ -110,8 +110,8 @@ fn hint(report: &Report) -> Option<String> {
     }
     match report.stopped_because.as_str() {
         "finished" if report.requests == 0 => Some(
-            "an earlier run has asked for everything (`dragline query --failures` lists what failed); \
-             another --store begins anew"
+            "an earlier run has asked for everything that its settings let it find (`dragline query \
+             --failures` lists what failed); wider ones find more in another --store"
                 .into(),
         ),
         "max_pages" if report.requests == 0 => {
