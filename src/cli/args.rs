@@ -4,7 +4,11 @@
 //! scripts depend on them.
 
 mod crawl;
+mod fetch;
+mod store;
 pub(super) use crawl::{CanonicalArgs, CrawlArgs, CrawlLimitArgs};
+pub(super) use fetch::{FetchArgs, OrderName};
+pub(super) use store::{ExplainArgs, QueryArgs, ShowArgs, StatsArgs};
 
 use std::path::PathBuf;
 
@@ -117,97 +121,6 @@ pub(super) enum LogFormat {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  dragline query --status 404\n  dragline query --host example.org --mime text/html --limit 20\n  dragline query --failures\n  dragline query --jsonl | jq -r '[.url,.status]|@tsv'"
-)]
-pub(super) struct QueryArgs {
-    /// Only URLs of this host (host, or host:port)
-    #[arg(long, value_name = "HOST")]
-    pub host: Option<String>,
-    /// Only this status: 404, 4xx, or 200-299
-    #[arg(long, value_name = "STATUS")]
-    pub status: Option<String>,
-    /// Only this type, as in text/html
-    #[arg(long, value_name = "TYPE")]
-    pub mime: Option<String>,
-    /// From this sequence number on
-    #[arg(long, value_name = "SEQ")]
-    pub since: Option<u64>,
-    /// At most this many
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u64>,
-    /// What never got a response, instead of the responses
-    #[arg(long)]
-    pub failures: bool,
-    /// The robots.txt files too, which are no pages
-    #[arg(long)]
-    pub robots: bool,
-    /// Every response of a URL, not only its last one
-    #[arg(long)]
-    pub all: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub jsonl: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(group = clap::ArgGroup::new("part"), after_help = "Examples:\n  dragline show https://example.org/\n  dragline show https://example.org/ --body > page.html\n  dragline show https://example.org/ --links")]
-pub(super) struct ShowArgs {
-    /// The URL
-    #[arg(value_name = "URL")]
-    pub url: String,
-    /// The head of the response as it came
-    #[arg(long, group = "part")]
-    pub headers: bool,
-    /// The body, with gzip and the like undone
-    #[arg(long, group = "part")]
-    pub body: bool,
-    /// The body as it came
-    #[arg(long, group = "part")]
-    pub raw: bool,
-    /// The links of the page
-    #[arg(long, group = "part")]
-    pub links: bool,
-    /// Every visit of the URL
-    #[arg(long, group = "part")]
-    pub history: bool,
-    /// The record as JSON
-    #[arg(long, group = "part")]
-    pub json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  dragline stats\n  dragline stats --json --store example-data\n  dragline stats --hosts --jsonl | jq -c '[.host,.delay_s,.gap_min_s]'\n\nA line of --hosts --jsonl has: host, pages, responses, failures, refusals, bytes, robots_visits, requests,\ngap_min_s, gap_median_s (as recorded, from start to start, robots.txt included), and, of hosts that a crawl has in\nits books, besides delay_s: delay_because, waiting, next_in_s, next_because, pace, address, robots, crawl_delay_s, beyond."
-)]
-pub(super) struct StatsArgs {
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Each host: what came of asking it, the delay it was promised and given, what waits for it
-    #[arg(long)]
-    pub hosts: bool,
-    /// With --hosts, one JSON object a line
-    #[arg(long, requires = "hosts", conflicts_with = "json")]
-    pub jsonl: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  dragline explain https://example.org/private/x\n  dragline explain https://example.org/a?b --json\n  dragline explain https://other.example/ --scope any\n\nThe crawl's settings are those of its last run, as the store keeps them; a flag says what would be with\nanother one. For a URL that was never visited all records are read, to find who has a link to it. The store must\nnot be in use."
-)]
-pub(super) struct ExplainArgs {
-    /// The URL
-    #[arg(value_name = "URL")]
-    pub url: String,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub limits: CrawlLimitArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(
     after_help = "Examples:\n  dragline robots https://example.org/ https://example.org/private/x /search?q=1\n  dragline robots robots.txt --agent Googlebot https://example.org/private/x\n  echo '{\"robots\":\"User-agent: *\\nDisallow: /x\",\"agent\":\"me\",\"url\":\"https://example.org/x/y\"}' | dragline robots --jsonl\n\nExit codes: 0 there is a verdict, whatever it is, 1 no such file, 2 bad usage, 3 no host answered."
 )]
 pub(super) struct RobotsArgs {
@@ -272,88 +185,6 @@ pub(super) struct LinksArgs {
     /// Behind the links, a line of JSON with what the document is and says of itself
     #[arg(long)]
     pub facts: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  dragline fetch 'https://api.example/items?page=[1-50]' --expect json > answers.jsonl\n  dragline fetch @urls.txt --per-host 8 --rate 20/s --retries 3\n  dragline fetch https://api.example/search -d 'q=spider' -H 'Accept: application/json' --auth me:secret\n  dragline fetch 'http://{a,b}.example/[01-12].csv' --expect text/csv --store kept --explain-slow\n\nA line has: n, url, final_url, ok, status, fetched_at, mime, size, digest, redirects, location, truncated,\nattempts, error, blame, detail, timings, tls, and json, body or body_base64.\n\nExit codes: 0 every answer as wished, 3 no response at all, 4 some answers not as wished\n(an error, a status other than 2xx, or not what --expect says), 130 interrupted."
-)]
-pub(super) struct FetchArgs {
-    /// What to ask: URLs with [1-50], [a-z:2], {x,y} in them; @FILE or - for a list, one a line
-    #[arg(value_name = "URL|@FILE|-")]
-    pub urls: Vec<String>,
-    /// Take [ ] { } in URLs as they are
-    #[arg(short = 'g', long)]
-    pub globoff: bool,
-    /// The method [default: GET, or POST with -d]
-    #[arg(short = 'X', long = "request", value_name = "METHOD")]
-    pub method: Option<String>,
-    /// A header; it goes to the URL's own origin only (repeatable)
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
-    pub headers_given: Vec<String>,
-    /// A body; several are joined with & (repeatable)
-    #[arg(short = 'd', long, value_name = "DATA")]
-    pub data: Vec<String>,
-    /// A file as the body, byte for byte
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
-    pub data_file: Option<PathBuf>,
-    /// Credentials: USER:PASSWORD or 'bearer TOKEN' for each URL's own origin; ORIGIN=… for another; @FILE to read
-    /// them (repeatable)
-    #[arg(long, value_name = "[ORIGIN=]USER:PASSWORD")]
-    pub auth: Vec<String>,
-    /// Keep cookies in a file and share them among all calls; without it each call is on its own
-    #[arg(long, value_name = "FILE")]
-    pub cookie_jar: Option<PathBuf>,
-    /// What an answer must be: json, html, xml, text/csv, 2xx, 200-299, 404, and commas between
-    #[arg(long, value_name = "WHAT")]
-    pub expect: Option<String>,
-    /// Requests out to one origin at a time [default: 32]
-    #[arg(long, value_name = "N")]
-    per_host: Option<usize>,
-    /// Requests out at a time in all [default: 1024]
-    #[arg(long, value_name = "N")]
-    concurrency: Option<usize>,
-    /// Requests begun in a time, as in 20/s or 100/m
-    #[arg(long, value_name = "N/T")]
-    rate: Option<String>,
-    /// For one request, from its beginning to its last byte [default: 2m]
-    #[arg(long, value_name = "D")]
-    timeout: Option<String>,
-    /// Stop after this long; what was not answered by then is counted
-    #[arg(long, value_name = "D")]
-    max_time: Option<String>,
-    /// Largest body, as received and as decoded; what is longer is cut and marked [default: 16MiB]
-    #[arg(long, value_name = "SIZE")]
-    max_body: Option<String>,
-    /// How often a call is tried again after a failure, 429 or 5xx, where the method allows it (not POST) [default: 2]
-    #[arg(long, value_name = "N")]
-    retries: Option<u32>,
-    /// Redirects followed one after another; 0 follows none [default: 10]
-    #[arg(long, value_name = "N")]
-    max_redirects: Option<u8>,
-    /// A new connection for each request
-    #[arg(long)]
-    pub fresh: bool,
-    /// Stop at the first answer that is not as wished
-    #[arg(long)]
-    pub fail_fast: bool,
-    /// Which line comes first
-    #[arg(long, value_enum, default_value = "arrival", value_name = "ORDER")]
-    pub order: OrderName,
-    /// Put the answer's headers into its line
-    #[arg(long)]
-    pub headers: bool,
-    /// Say at the end where the time went, by phase and host
-    #[arg(long)]
-    pub explain_slow: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum OrderName {
-    /// As they arrive.
-    Arrival,
-    /// As they were asked.
-    Input,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -437,23 +268,6 @@ impl SharedArgs {
             ("name_servers", "--dns", list(&self.name_servers)),
             ("proxy", "--proxy", list(&self.proxy)),
             ("insecure", "--insecure", list(&self.insecure)),
-        ];
-        lay(layers, flags);
-    }
-}
-
-impl FetchArgs {
-    fn lay(&self, layers: &mut Layers) {
-        let text = |text: &Option<String>| text.clone().map(Value::from);
-        let flags = [
-            ("gather.per_host", "--per-host", self.per_host.map(Value::from)),
-            ("gather.concurrency", "--concurrency", self.concurrency.map(Value::from)),
-            ("gather.rate", "--rate", text(&self.rate)),
-            ("gather.retries", "--retries", self.retries.map(Value::from)),
-            ("gather.max_redirects", "--max-redirects", self.max_redirects.map(Value::from)),
-            ("fetch.total_timeout", "--timeout", text(&self.timeout)),
-            ("gather.max_time", "--max-time", text(&self.max_time)),
-            ("fetch.max_body", "--max-body", text(&self.max_body)),
         ];
         lay(layers, flags);
     }
