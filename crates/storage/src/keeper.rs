@@ -79,12 +79,12 @@ pub(crate) fn sync(
     behind: &Behind,
     all: bool,
 ) -> Result<(), StoreError> {
-    if shared.index.is_down() {
+    if shared.tree.is_down() {
         return unsynced.sync();
     }
     behind.write_after(&shared.index, all, || {
-        shared.index.write_held_after(|| unsynced.sync())?;
-        shared.index.flush()
+        shared.tree.write_held_after(|| unsynced.sync())?;
+        shared.tree.flush()
     })
 }
 

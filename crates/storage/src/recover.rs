@@ -6,6 +6,7 @@
 use std::{
     fs::OpenOptions,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use dragline_model::Purpose;
@@ -16,7 +17,7 @@ use crate::{
     error::BEHIND,
     groups::{Group, Groups},
     gzip::Mark,
-    index::{Draft, Index},
+    index::{Draft, Index, Tree},
     record::{Entry, Record},
     schema::{Position, State},
 };
@@ -58,12 +59,12 @@ impl Recovery {
 
 /// Replays what the index lacks, and cuts what is torn. Afterwards the archive ends where the index says.
 pub(crate) fn catch_up(
-    index: &Index,
+    tree: &Arc<Tree>,
     archive: &Path,
     mark: Mark,
     disk: &dyn Disk,
 ) -> Result<(State, Recovery), StoreError> {
-    let mut state = index.state()?;
+    let mut state = Index::new(tree.clone()).state()?;
     check_not_behind(archive, state.reached)?;
     let mut groups = Groups::new(archive, mark, state.reached)?;
     let mut recovery = Recovery::default();
@@ -76,15 +77,15 @@ pub(crate) fn catch_up(
         }
         if drafted == REPLAY_BATCH {
             state.reached = groups.reached();
-            index.hold(std::mem::take(&mut draft), &state);
-            index.write_held()?;
+            tree.hold(std::mem::take(&mut draft), &state);
+            tree.write_held()?;
             drafted = 0;
         }
     }
     let moved = state.reached != groups.reached();
     state.reached = groups.reached();
     if drafted > 0 || moved {
-        index.hold(draft, &state);
+        tree.hold(draft, &state);
     }
     recovery.bytes_cut = groups.torn_bytes;
     recovery.damaged_bytes = groups.damaged_bytes;
@@ -94,7 +95,7 @@ pub(crate) fn catch_up(
         let file = OpenOptions::new().append(true).open(&path).map_err(StoreError::io("open", &path))?;
         disk.cut(&file, state.reached.offset).map_err(StoreError::io("cut", &path))?;
     }
-    index.catch_up_urls()?;
+    tree.catch_up_urls()?;
     Ok((state, recovery))
 }
 

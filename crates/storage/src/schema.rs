@@ -180,6 +180,14 @@ pub(crate) fn record_key(seq: u64) -> [u8; 9] {
     key
 }
 
+/// The sequence number of a record's key; `None` for any other.
+pub(crate) fn record_key_seq(key: &[u8]) -> Option<u64> {
+    match key {
+        [RECORD, seq @ ..] => Some(u64::from_be_bytes(seq.try_into().ok()?)),
+        _ => None,
+    }
+}
+
 /// The sequence number at the end of a record's or URL's key.
 pub(crate) fn key_seq(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*key.last_chunk()?))

@@ -20,7 +20,7 @@ use crate::{
     frontier::{self, FrontierHome},
     gzip,
     home::Home,
-    index::{Index, Row},
+    index::{Index, Row, Tree},
     record::Entry,
     recover, replay, schema,
     schema::Location,
@@ -58,6 +58,8 @@ pub struct Store {
 /// What all clones of a [`Store`] and its [`Writer`] have in common.
 pub(crate) struct Shared {
     pub(crate) index: Index,
+    /// What the index is written by.
+    pub(crate) tree: Arc<Tree>,
     pub(crate) options: Options,
     pub(crate) disk: Arc<dyn Disk>,
     /// A writer is alive.
@@ -130,7 +132,7 @@ impl Store {
             }
         }
         let store = Self::from_home(home, options, Arc::new(SystemDisk))?;
-        store.shared.index.flush()?;
+        store.shared.tree.flush()?;
         let recovery = store.shared.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(recovery)
     }
@@ -145,11 +147,15 @@ impl Store {
         }
         let archive = home.archive();
         fs::create_dir_all(&archive).map_err(StoreError::io("create", &archive))?;
-        let (index, index_moved) = Index::open(home.index(), options.cache_bytes)?;
-        let (_, mut recovery) = recover::catch_up(&index, &archive, home.mark, &*disk)?;
+        let (tree, index_moved) = Tree::open(home.index(), options.cache_bytes)?;
+        let tree = Arc::new(tree);
+        let (_, mut recovery) = recover::catch_up(&tree, &archive, home.mark, &*disk)?;
         recovery.index_moved = index_moved;
         let (recovery, writer_out) = (Mutex::new(recovery), AtomicBool::new(false));
-        Ok(Self { shared: Arc::new(Shared { index, options, disk, writer_out, recovery, frontier, home }) })
+        let index = Index::new(tree.clone());
+        Ok(Self {
+            shared: Arc::new(Shared { index, tree, options, disk, writer_out, recovery, frontier, home }),
+        })
     }
 
     /// The directory.

@@ -91,11 +91,11 @@ impl Writer {
             return Err(StoreError::WriterOut { dir: shared.home.dir.clone() });
         }
         let leave = Leave(shared.clone());
-        if shared.index.is_down() {
-            shared.index.reopen()?;
+        if shared.tree.is_down() {
+            shared.tree.reopen()?;
         }
         let dir = shared.home.archive();
-        let (state, later) = recover::catch_up(&shared.index, &dir, shared.home.mark, &*shared.disk)?;
+        let (state, later) = recover::catch_up(&shared.tree, &dir, shared.home.mark, &*shared.disk)?;
         let mut recovery =
             std::mem::take(&mut *shared.recovery.lock().unwrap_or_else(PoisonError::into_inner));
         recovery.add(later);
@@ -244,7 +244,7 @@ impl Writer {
             self.archive.take_back()?;
             self.untidy = false;
         }
-        if self.shared().index.is_down() {
+        if self.shared().tree.is_down() {
             self.revive_index()?;
         }
         Ok(())
@@ -253,9 +253,9 @@ impl Writer {
     /// Opens the index again. What sled lost comes from the archive.
     fn revive_index(&mut self) -> Result<(), StoreError> {
         let shared = self.shared().clone();
-        shared.index.reopen()?;
+        shared.tree.reopen()?;
         let dir = shared.home.archive();
-        let (state, recovery) = recover::catch_up(&shared.index, &dir, shared.home.mark, &*shared.disk)?;
+        let (state, recovery) = recover::catch_up(&shared.tree, &dir, shared.home.mark, &*shared.disk)?;
         debug_assert_eq!(state, self.state);
         self.recovery.add(recovery);
         Ok(())
@@ -275,14 +275,14 @@ impl Writer {
         }
         self.archive.accept();
         self.state = State { reached: self.archive.cursor(), ..state };
-        let backlog = self.leave.0.index.hold(draft, &self.state);
+        let backlog = self.leave.0.tree.hold(draft, &self.state);
         self.learn(payloads);
         match backlog {
             Backlog::Short => {}
             Backlog::Long => self.keeper.ring(),
             Backlog::TooLong => {
                 // If it fails, the index is down: the next commit revives it from the archive, or says why not.
-                let _ = self.leave.0.index.write_held();
+                let _ = self.leave.0.tree.write_held();
             }
         }
         Ok(())

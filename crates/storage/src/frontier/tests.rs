@@ -223,7 +223,7 @@ fn a_hole_that_the_log_spared_is_told_by_the_full_pass() {
     let dir = tempfile::tempdir().unwrap();
     let (_, store) = four_frames(dir.path());
     store.writer().unwrap().sync().unwrap();
-    store.shared.index.remove(5);
+    store.shared.tree.remove(5);
     let writer = store.writer().unwrap();
     assert_eq!(writer.records_read(), 0);
     let error = writer.pending(|_, _| true, |_| {}).unwrap_err().to_string();
@@ -307,7 +307,7 @@ fn an_index_that_gave_up_leaves_no_gap() {
     for n in 50..56 {
         writer.commit(&[parcel(&store, n, n, &[n + 1])]).unwrap();
         if n.is_multiple_of(2) {
-            store.shared.index.give_up();
+            store.shared.tree.give_up();
             writer.sync().unwrap();
         }
     }

@@ -127,14 +127,14 @@ fn an_index_that_gave_up_is_opened_again() {
     let (_, store) = small_disk(dir.path());
     let mut writer = store.writer().unwrap();
     writer.commit(&parcels(&store, 1..4)).unwrap();
-    store.shared.index.write_held().unwrap();
+    store.shared.tree.write_held().unwrap();
     writer.commit(&parcels(&store, 4..6)).unwrap();
-    store.shared.index.give_up();
+    store.shared.tree.give_up();
 
     writer.commit(&parcels(&store, 6..8)).unwrap();
     assert_eq!(seqs(&store), (1..8).map(|n| (n, n)).collect::<Vec<_>>());
     assert_eq!(store.facts().unwrap().failures, 2);
-    store.shared.index.give_up();
+    store.shared.tree.give_up();
     drop(writer);
     assert_eq!(store.writer().unwrap().known(), 8);
 }
@@ -163,7 +163,7 @@ fn a_hole_in_the_index_is_told() {
     store.writer().unwrap().commit(&parcels(&store, 1..6)).unwrap();
     let mut state = store.shared.index.state().unwrap();
     state.entries += 1;
-    store.shared.index.hold(Draft::default(), &state);
+    store.shared.tree.hold(Draft::default(), &state);
     let error = store.writer().unwrap_err();
     assert!(
         matches!(&error, StoreError::Corrupt { .. }) && error.to_string().contains("5 records of 6"),

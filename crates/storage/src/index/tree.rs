@@ -1,0 +1,204 @@
+//! The index as sled has it, in the process that holds the store. Only the files of this folder know sled.
+//!
+//! Owns the sled tree, its closing and re-opening, and what is written behind: a commit is safe once it is in the
+//! archive, and sled takes a thousand records in one batch for a tenth of what they cost one by one (each batch
+//! is a write and a wake-up of a thread of sled's own). Whoever reads writes first, so nobody sees the
+//! difference. Never reads the archive and never decides what belongs into the index.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::{
+    held::{Backlog, Draft, Held},
+    open::{Refusal, move_aside, open_sled},
+    source::{End, PAGE_BYTES, Page, Source, Span},
+};
+use crate::{
+    StoreError,
+    error::REBUILD,
+    schema::{self, STATE_KEY, State},
+};
+
+/// A key, or a value. Sharing one is free; any bytes can be made into one.
+pub(crate) type Value = sled::IVec;
+
+/// What sled wants to write when it opens: a segment of its log (512 KiB) and a snapshot.
+const REOPEN_BYTES: usize = 1 << 20;
+
+/// The tree of one store.
+pub(crate) struct Tree {
+    dir: PathBuf,
+    cache_bytes: u64,
+    /// `None` while sled is gone: between its giving up and its being opened again.
+    db: RwLock<Option<sled::Db>>,
+    /// sled gave up; nothing it says counts until it is opened again.
+    pub(super) down: AtomicBool,
+    pub(super) held: Mutex<Held>,
+    /// Held by whoever writes what was held back.
+    pub(super) writing: Mutex<()>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Everything under these locks is whole at every moment: a panic elsewhere takes nothing from it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tree {
+    /// Opens the index, or makes an empty one. If sled finds the one that is there damaged it is moved aside:
+    /// then the second value says whereto, and the index is empty.
+    pub(crate) fn open(dir: PathBuf, cache_bytes: u64) -> Result<(Self, Option<PathBuf>), StoreError> {
+        let mut moved = None;
+        let db = match open_sled(&dir, cache_bytes) {
+            Ok(db) => db,
+            Err(Refusal::Damaged(_)) => {
+                moved = Some(move_aside(&dir)?);
+                open_sled(&dir, cache_bytes).map_err(|refusal| refusal.into_error(&dir))?
+            }
+            Err(refusal) => return Err(refusal.into_error(&dir)),
+        };
+        let tree = Self {
+            dir,
+            cache_bytes,
+            db: RwLock::new(Some(db)),
+            down: AtomicBool::new(false),
+            held: Mutex::default(),
+            writing: Mutex::default(),
+        };
+        Ok((tree, moved))
+    }
+
+    /// Opens the index again after sled gave up. Fails while the disk is full: then the old one goes on answering
+    /// queries.
+    pub(crate) fn reopen(&self) -> Result<(), StoreError> {
+        self.check_room()?;
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        *db = None;
+        // What was held back comes from the archive again.
+        *lock(&self.held) = Held::default();
+        *db = Some(open_sled(&self.dir, self.cache_bytes).map_err(|refusal| refusal.into_error(&self.dir))?);
+        self.down.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Opening writes: without room for it sled would be gone, and queries with it.
+    fn check_room(&self) -> Result<(), StoreError> {
+        let probe = self.dir.with_extension("probe");
+        let written = fs::write(&probe, vec![0; REOPEN_BYTES]);
+        let removed = fs::remove_file(&probe);
+        written.and(removed).map_err(StoreError::io("write", &self.dir))
+    }
+
+    /// True once sled gave up.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn give_up(&self) {
+        self.down.store(true, Ordering::Release);
+    }
+
+    /// Makes a hole.
+    #[cfg(test)]
+    pub(crate) fn remove(&self, seq: u64) {
+        self.write_held().unwrap();
+        self.db().unwrap().remove(schema::record_key(seq)).unwrap().unwrap();
+    }
+
+    pub(super) fn db(&self) -> Result<sled::Db, StoreError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        db.clone().ok_or_else(|| StoreError::IndexDown {
+            path: self.dir.clone(),
+            what: "it is not open".to_owned(),
+        })
+    }
+
+    /// Takes in what was committed, with the state that holds after it.
+    pub(crate) fn hold(&self, draft: Draft, state: &State) -> Backlog {
+        lock(&self.held).add(draft, state)
+    }
+
+    /// The state as it was written last.
+    fn written(&self) -> Result<State, StoreError> {
+        let _written = lock(&self.writing);
+        match self.db()?.get(STATE_KEY).map_err(|e| self.trouble(e))? {
+            None => Ok(State::default()),
+            Some(json) => serde_json::from_slice(&json)
+                .map_err(|e| StoreError::corrupt(&self.dir, format!("its state: {e}"), REBUILD)),
+        }
+    }
+
+    /// sled's word as ours.
+    pub(super) fn trouble(&self, error: sled::Error) -> StoreError {
+        match error {
+            sled::Error::Io(error) => match StoreError::io("use", &self.dir)(error) {
+                full @ StoreError::DiskFull { .. } => full,
+                other => StoreError::IndexDown { path: self.dir.clone(), what: other.to_string() },
+            },
+            sled::Error::Corruption { .. } => StoreError::corrupt(&self.dir, error.to_string(), REBUILD),
+            other => StoreError::IndexDown { path: self.dir.clone(), what: other.to_string() },
+        }
+    }
+}
+
+impl Source for Tree {
+    fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        let seq = schema::record_key_seq(key);
+        if let Some(value) = seq.and_then(|seq| lock(&self.held).record(seq).map(Value::from)) {
+            return Ok(Some(value));
+        }
+        let get = || self.db()?.get(key).map_err(|e| self.trouble(e));
+        // A record never changes: the one that sled has is the one, whatever is being written, and for however long.
+        let value = get()?;
+        if value.is_some() || seq.is_none() {
+            return Ok(value);
+        }
+        let _written = lock(&self.writing);
+        get()
+    }
+
+    fn page(&self, span: &Span, end: End, most: usize) -> Result<Page, StoreError> {
+        let mut iter = self.db()?.range(&span.start[..]..&span.end[..]);
+        let mut page = Page { more: true, ..Page::default() };
+        let mut bytes = 0;
+        while page.pairs.len() < most && bytes < PAGE_BYTES {
+            let next = match end {
+                End::Front => iter.next(),
+                End::Back => iter.next_back(),
+            };
+            let Some(pair) = next else {
+                page.more = false;
+                break;
+            };
+            let pair = pair.map_err(|e| self.trouble(e))?;
+            bytes += pair.0.len() + pair.1.len();
+            page.pairs.push(pair);
+        }
+        if end == End::Back {
+            page.pairs.reverse();
+        }
+        Ok(page)
+    }
+
+    fn state(&self) -> Result<State, StoreError> {
+        if let Some(state) = lock(&self.held).state {
+            return Ok(state);
+        }
+        self.written()
+    }
+
+    fn settled(&self) -> Result<State, StoreError> {
+        self.write_held()?;
+        self.written()
+    }
+}
