@@ -1,17 +1,29 @@
 //! The archive's segments, and appending to them all or nothing.
 //!
-//! Owns the files under `archive/`: their names, their rolling, and where the last commit ended. Never knows
-//! what is in a group. The writer alone appends; readers open segments by name.
+//! Owns the rolling of segments and where the last commit ended; their names are in [`segments`], what they ask of a
+//! disk in [`disk`]. Never knows what is in a group. The writer alone appends; readers open segments by number.
 //!
 //! A batch is appended in one go: [`Archive::place`] and [`Archive::put`] as often as needed, [`Archive::flush`],
 //! and then [`Archive::accept`] or [`Archive::take_back`]. What was taken back leaves no trace.
+//!
+//! A segment's life: it is **begun** under its open name with the first group in it; **rolled** once the next group
+//! would make it too large, or it is too old: then it is brought to the disk and finished, so that a power cut takes
+//! from the last segment only; or **finished** when its writer is closed in order, and **taken up** by the next one.
+
+mod disk;
+mod segments;
+
+pub(crate) use disk::{Disk, SystemDisk, Unsynced};
+pub(crate) use segments::{
+    Segment, file_name, finished_path, open_path, open_segment, segment_path, segments,
+};
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use dragline_model::Timestamp;
@@ -27,62 +39,25 @@ use crate::{
 /// and one body of ten megabytes need not be copied.
 const GATHER_BYTES: usize = 1 << 20;
 
-/// What a segment's file must be able to do: the seam at which a test lets a disk run full.
-pub(crate) trait Disk: Send + Sync {
-    /// Appends all of it, or fails having appended any part of it.
-    fn append(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
-        file.write_all(bytes)
-    }
-
-    /// Cuts the file.
-    fn cut(&self, file: &File, bytes: u64) -> io::Result<()> {
-        file.set_len(bytes)
-    }
-
-    /// Brings what was appended to the disk.
-    fn sync(&self, file: &File) -> io::Result<()> {
-        file.sync_data()
-    }
-}
-
-/// The disk as the system gives it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SystemDisk;
-
-impl Disk for SystemDisk {}
-
-/// The name of a segment.
-pub(crate) fn segment_path(archive: &Path, segment: u32) -> PathBuf {
-    archive.join(format!("dragline-{segment:05}.warc.gz"))
-}
-
-/// The segments that are there, by number, with their lengths in bytes.
-pub(crate) fn segments(archive: &Path) -> Result<Vec<(u32, u64)>, StoreError> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(archive).map_err(StoreError::io("list", archive))? {
-        let entry = entry.map_err(StoreError::io("list", archive))?;
-        let name = entry.file_name();
-        let number = name
-            .to_str()
-            .and_then(|n| n.strip_prefix("dragline-")?.strip_suffix(".warc.gz"))
-            .and_then(|n| n.parse().ok());
-        if let Some(number) = number {
-            let path = entry.path();
-            found.push((number, fs::metadata(&path).map_err(StoreError::io("read", &path))?.len()));
-        }
-    }
-    found.sort_unstable();
-    Ok(found)
+/// When a segment is left for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rolling {
+    /// Before it grows past this.
+    pub(crate) bytes: u64,
+    /// Once it is as old as this.
+    pub(crate) age: Option<Duration>,
 }
 
 /// Appends to the archive.
 pub(crate) struct Archive {
     dir: PathBuf,
-    segment_bytes: u64,
+    rolling: Rolling,
     mark: Mark,
     disk: Arc<dyn Disk>,
     /// The segment that `cursor` is in, once something was appended.
     file: Option<Arc<File>>,
+    /// When that segment was begun, where it is known.
+    begun: Option<SystemTime>,
     /// Where the last accepted batch ended.
     accepted: Position,
     /// Where the next byte goes, `gathered` included.
@@ -95,38 +70,46 @@ impl Archive {
     /// Goes on at `end`, which is where the files end.
     pub(crate) fn open(
         dir: PathBuf,
-        segment_bytes: u64,
+        rolling: Rolling,
         mark: Mark,
         disk: Arc<dyn Disk>,
         end: Position,
     ) -> Self {
         let unsynced = Arc::new(Unsynced::new(disk.clone(), dir.clone()));
+        let begun = if end.offset > 0 && rolling.age.is_some() { begun(&dir, end.segment) } else { None };
         let (file, gathered) = (None, Vec::new());
-        Self { dir, segment_bytes, mark, disk, file, accepted: end, cursor: end, gathered, unsynced }
+        Self { dir, rolling, mark, disk, file, begun, accepted: end, cursor: end, gathered, unsynced }
     }
 
     /// Says where a group of so many bytes will stand, and makes room: the next segment, if it would not fit
-    /// into this one. A group is never cut in two.
+    /// into this one, or this one is old. A group is never cut in two.
     pub(crate) fn place(&mut self, bytes: u64) -> Result<Position, StoreError> {
-        if self.cursor.offset > 0 && self.cursor.offset + bytes > self.segment_bytes {
+        let is_full = self.cursor.offset + bytes > self.rolling.bytes;
+        if self.cursor.offset > 0 && (is_full || self.is_old()) {
             self.flush()?;
-            self.file = None;
+            self.finish()?;
             self.cursor = Position { segment: self.cursor.segment + 1, offset: 0 };
         }
         if self.cursor.offset == 0 {
-            let info = self.warcinfo();
+            let now = SystemTime::now();
+            self.begun = Some(now);
+            let info = self.warcinfo(now);
             self.put(&info)?;
         }
         Ok(self.cursor)
     }
 
-    fn warcinfo(&self) -> Vec<u8> {
+    fn is_old(&self) -> bool {
+        // A clock that was put back says nothing of an age.
+        let age = self.begun.and_then(|begun| begun.elapsed().ok());
+        self.rolling.age.zip(age).is_some_and(|(limit, age)| age >= limit)
+    }
+
+    fn warcinfo(&self, now: SystemTime) -> Vec<u8> {
         let segment = self.cursor.segment;
-        let path = segment_path(&self.dir, segment);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
         let (mut record, mut member) = (Vec::new(), Vec::new());
         let id = GroupId::of_segment(self.mark, segment);
-        warc::write::warcinfo(&mut record, id, Timestamp::from(SystemTime::now()), &name);
+        warc::write::warcinfo(&mut record, id, Timestamp::from(now), &file_name(segment));
         Gzip::new(self.mark).member(&record, Effort::Light, &mut member);
         member
     }
@@ -158,18 +141,26 @@ impl Archive {
         Ok(())
     }
 
+    /// The segment that is being written.
     fn current(&self) -> PathBuf {
-        segment_path(&self.dir, self.cursor.segment)
+        open_path(&self.dir, self.cursor.segment)
     }
 
     fn file(&mut self) -> Result<Arc<File>, StoreError> {
         if let Some(file) = &self.file {
             return Ok(file.clone());
         }
-        let path = self.current();
+        let (path, finished) = (self.current(), finished_path(&self.dir, self.cursor.segment));
+        // One that was finished is taken up again.
+        let taken_up = match self.disk.rename(&finished, &path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(StoreError::io("rename", &finished)(error)),
+        };
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = Arc::new(file.map_err(StoreError::io("open", &path))?);
-        self.unsynced.add(&file, self.cursor.segment != self.accepted.segment || self.accepted.offset == 0);
+        let is_new = self.cursor.segment != self.accepted.segment || self.accepted.offset == 0;
+        self.unsynced.add(&file, taken_up || is_new);
         self.file = Some(file.clone());
         Ok(file)
     }
@@ -192,18 +183,51 @@ impl Archive {
     pub(crate) fn take_back(&mut self) -> Result<(), StoreError> {
         self.gathered.clear();
         self.file = None;
-        for (segment, bytes) in segments(&self.dir)? {
-            let path = segment_path(&self.dir, segment);
-            if segment > self.accepted.segment {
+        for segment in segments(&self.dir)? {
+            let path = segment.path(&self.dir);
+            let is_ours = segment.number == self.accepted.segment && self.accepted.offset > 0;
+            if segment.number > self.accepted.segment || segment.number == self.accepted.segment && !is_ours {
                 fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            } else if segment == self.accepted.segment && bytes > self.accepted.offset {
+            } else if is_ours && segment.bytes > self.accepted.offset {
                 let file = OpenOptions::new().append(true).open(&path);
                 let file = file.map_err(StoreError::io("open", &path))?;
                 self.disk.cut(&file, self.accepted.offset).map_err(StoreError::io("cut", &path))?;
             }
         }
+        if self.cursor.segment != self.accepted.segment {
+            self.begun = begun(&self.dir, self.accepted.segment);
+        }
         self.cursor = self.accepted;
         Ok(())
+    }
+
+    /// Brings the current segment to the disk and gives it its final name. Everything was handed to the system before.
+    fn finish(&mut self) -> Result<(), StoreError> {
+        let path = self.current();
+        match self.file.take() {
+            Some(file) => self.unsynced.add(&file, true),
+            None => match OpenOptions::new().append(true).open(&path) {
+                Ok(file) => self.unsynced.add(&Arc::new(file), true),
+                // It is finished: nothing was appended to it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(StoreError::io("open", &path)(error)),
+            },
+        }
+        self.unsynced.sync()?;
+        let finished = finished_path(&self.dir, self.cursor.segment);
+        self.disk.rename(&path, &finished).map_err(StoreError::io("rename", &path))?;
+        self.unsynced.renamed();
+        Ok(())
+    }
+
+    /// Ends in order: what is there is on the disk, and no segment is unfinished. Nothing, where a batch is neither
+    /// accepted nor taken back.
+    pub(crate) fn close(&mut self) -> Result<(), StoreError> {
+        if self.cursor != self.accepted || !self.gathered.is_empty() || self.accepted.offset == 0 {
+            return Ok(());
+        }
+        self.finish()?;
+        self.unsynced.sync()
     }
 
     /// What syncs, on whatever thread.
@@ -212,67 +236,31 @@ impl Archive {
     }
 }
 
-/// The files of a directory that were written to since they were last synced.
-pub(crate) struct Unsynced {
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
-    state: Mutex<UnsyncedFiles>,
+impl Drop for Archive {
+    fn drop(&mut self) {
+        // A panic is not an end in order.
+        if !std::thread::panicking()
+            && let Err(error) = self.close()
+        {
+            tracing::warn!(%error, "the last segment of the archive is left unfinished");
+        }
+    }
 }
 
-#[derive(Default)]
-struct UnsyncedFiles {
-    files: Vec<Arc<File>>,
-    names: bool,
-    failed: Option<String>,
-}
-
-impl Unsynced {
-    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
-        Self { disk, dir, state: Mutex::default() }
-    }
-
-    /// A file was written to; `new_name` where it was made just now.
-    pub(crate) fn add(&self, file: &Arc<File>, new_name: bool) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.names |= new_name;
-        if !state.files.last().is_some_and(|last| Arc::ptr_eq(last, file)) {
-            state.files.push(file.clone());
-        }
-    }
-
-    /// Brings everything appended so far to the disk.
-    ///
-    /// A failed `fsync` is final: the system may have dropped the pages it could not write, and a second call
-    /// would succeed without them. So the failure is kept and told to everyone who asks.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        let (files, names) = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            (std::mem::take(&mut state.files), std::mem::take(&mut state.names))
-        };
-        let synced = files
-            .iter()
-            .try_for_each(|file| self.disk.sync(file))
-            .and_then(|()| if names { File::open(&self.dir)?.sync_all() } else { Ok(()) });
-        if let Err(error) = synced {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.failed.get_or_insert(error.to_string());
-        }
-        self.check()
-    }
-
-    /// Fails if a sync ever failed.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match &state.failed {
-            None => Ok(()),
-            Some(what) => Err(StoreError::NotDurable { path: self.dir.clone(), what: what.clone() }),
-        }
-    }
+/// When a segment was begun, as its first record says.
+fn begun(dir: &Path, segment: u32) -> Option<SystemTime> {
+    let file = open_segment(dir, segment).ok()?;
+    let record = warc::read::member(&mut io::BufReader::new(file), |_| false).ok()?.ok()?;
+    let date = std::str::from_utf8(record.head.get("WARC-Date")?).ok()?;
+    humantime::parse_rfc3339(date).ok()
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::{
+        io::Write as _,
+        sync::atomic::{AtomicU64, Ordering},
+    };
 
     use super::*;
 
@@ -309,11 +297,84 @@ pub(crate) mod tests {
     }
 
     fn archive(dir: &Path, disk: Arc<dyn Disk>) -> Archive {
-        Archive::open(dir.to_owned(), 1000, [1; 8], disk, Position::default())
+        let rolling = Rolling { bytes: 1000, age: None };
+        Archive::open(dir.to_owned(), rolling, [1; 8], disk, Position::default())
+    }
+
+    fn append(archive: &mut Archive, bytes: usize) -> Position {
+        let at = archive.place(bytes as u64).unwrap();
+        archive.put(&vec![1; bytes]).unwrap();
+        archive.flush().unwrap();
+        archive.accept();
+        at
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names.iter().map(|name| name.replace("dragline-0000", "").replace(".warc.gz", "")).collect()
+    }
+
+    #[test]
+    fn only_what_is_being_written_is_unfinished() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut first = archive(dir.path(), Arc::new(SystemDisk));
+        append(&mut first, 400);
+        assert_eq!(names(dir.path()), ["0.open"]);
+        append(&mut first, 5000);
+        assert_eq!(names(dir.path()), ["0", "1.open"]);
+        let end = first.cursor();
+        first.close().unwrap();
+        assert_eq!(names(dir.path()), ["0", "1"]);
+        drop(first);
+
+        // The next one goes on in it, and what it takes back it takes back from there.
+        let rolling = Rolling { bytes: 1 << 20, age: None };
+        let mut second = Archive::open(dir.path().to_owned(), rolling, [1; 8], Arc::new(SystemDisk), end);
+        assert_eq!(names(dir.path()), ["0", "1"], "nothing is written yet");
+        assert_eq!(append(&mut second, 10), end);
+        assert_eq!(names(dir.path()), ["0", "1.open"]);
+        second.rolling.bytes = 1;
+        second.place(10).unwrap();
+        second.put(&[1; 10]).unwrap();
+        second.flush().unwrap();
+        assert_eq!(names(dir.path()), ["0", "1", "2.open"]);
+        // A panic in the middle of a batch, as it were: what was neither accepted nor taken back is left.
+        second.close().unwrap();
+        assert_eq!(names(dir.path()), ["0", "1", "2.open"]);
+        second.take_back().unwrap();
+        assert_eq!(names(dir.path()), ["0", "1"]);
+        second.rolling.bytes = 1 << 20;
+        append(&mut second, 10);
+        assert_eq!(names(dir.path()), ["0", "1.open"]);
+        drop(second);
+        assert_eq!(names(dir.path()), ["0", "1"]);
+    }
+
+    #[test]
+    fn a_segment_rolls_when_it_is_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let rolling = |age| Rolling { bytes: 1 << 20, age };
+        let open =
+            |age, end| Archive::open(dir.path().to_owned(), rolling(age), [1; 8], Arc::new(SystemDisk), end);
+        let mut young = open(Some(Duration::from_secs(3600)), Position::default());
+        assert_eq!(append(&mut young, 10).segment, 0);
+        assert_eq!(append(&mut young, 10).segment, 0);
+        let end = young.cursor();
+        drop(young);
+        // Its age is that of its first record, whoever goes on in it.
+        assert!(open(Some(Duration::from_secs(3600)), end).begun.is_some());
+        let mut old = open(Some(Duration::ZERO), end);
+        assert_eq!(append(&mut old, 10).segment, 1);
+        assert_eq!(append(&mut old, 10).segment, 2);
+        // A clock that was put back.
+        old.begun = Some(SystemTime::now() + Duration::from_secs(3600));
+        assert_eq!(append(&mut old, 10).segment, 2);
     }
 
     fn lengths(dir: &Path) -> Vec<u64> {
-        segments(dir).unwrap().into_iter().map(|(_, bytes)| bytes).collect()
+        segments(dir).unwrap().into_iter().map(|s| s.bytes).collect()
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::record::Absence;
+
 /// Why the store could not do what it was asked. Every text names the thing and the way out.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -23,6 +25,13 @@ pub enum StoreError {
         /// What was given.
         dir: PathBuf,
         /// What was found instead.
+        why: String,
+    },
+    /// The directory is another user's, or open to all.
+    NotOurs {
+        /// What was given.
+        dir: PathBuf,
+        /// What was found.
         why: String,
     },
     /// The store was written by a newer dragline.
@@ -91,6 +100,15 @@ pub enum StoreError {
         /// What helps.
         way_out: &'static str,
     },
+    /// A record was asked for a payload that is not in the archive, on purpose.
+    PayloadGone {
+        /// The record's sequence number.
+        seq: u64,
+        /// Its URL.
+        url: String,
+        /// Why.
+        why: Absence,
+    },
     /// A failure was asked for its payload: there never was one.
     NoPayload {
         /// The record's sequence number.
@@ -105,6 +123,11 @@ pub(crate) const REBUILD: &str = "the archive holds everything: run `dragline re
 /// The way out where the archive ends before the index does.
 pub(crate) const BEHIND: &str =
     "put back what is missing, or run `dragline rebuild` to go on with what the archive still has";
+/// The way out where a segment is there under both of its names.
+pub(crate) const TWICE: &str = "move the one that is not wanted away: the longer one is the later one";
+/// The way out where `meta.json` names another archive.
+pub(crate) const FOREIGN_ID: &str =
+    "put back the one that belongs to the archive, or run `dragline rebuild`, which makes it anew";
 /// The way out where the archive is gone.
 pub(crate) const NO_ARCHIVE: &str = "put its segments back; the index alone is left as it is";
 /// The way out where a payload in the archive is damaged.
@@ -145,6 +168,11 @@ impl fmt::Display for StoreError {
             StoreError::NotAStore { dir, why } => write!(
                 f,
                 "{} is not a store: {why}; give an empty or new directory, or an existing store",
+                dir.display()
+            ),
+            StoreError::NotOurs { dir, why } => write!(
+                f,
+                "the store {} is not trusted: {why}; make it yours alone (chown, chmod 700), or run as its owner",
                 dir.display()
             ),
             StoreError::NewerFormat { dir, found, supported } => write!(
@@ -188,6 +216,14 @@ impl fmt::Display for StoreError {
             StoreError::Corrupt { path, what, way_out } => {
                 write!(f, "{} is damaged: {what}; {way_out}", path.display())
             }
+            StoreError::PayloadGone { seq, url, why: Absence::Dropped } => write!(
+                f,
+                "the payload of record {seq} ({url}) was dropped by a compaction; fetch the URL again to have one"
+            ),
+            StoreError::PayloadGone { seq, url, why: Absence::Elsewhere } => write!(
+                f,
+                "record {seq} ({url}) was imported without its payload; import the archive that has it, or fetch the URL"
+            ),
             StoreError::NoPayload { seq, url } => {
                 write!(f, "record {seq} ({url}) is a failure: it never had a payload")
             }

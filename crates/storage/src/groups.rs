@@ -2,8 +2,8 @@
 //!
 //! Owns the rules of what a group is and of what is damage. Never changes a file; never knows the index.
 //!
-//! A group is `response` or `revisit`, then `request`, then `metadata`, one behind the other; or a `metadata`
-//! record alone. The `metadata` record says what the group is and that it is whole. A `warcinfo` record
+//! A group is `response` or `revisit`, then `request` (which what was not asked by us may lack), then `metadata`, one
+//! behind the other; or a `metadata` record alone. The `metadata` record says what the group is and that it is whole. A `warcinfo` record
 //! stands at the head of a segment and belongs to no group.
 //!
 //! Where a member cannot be read, the walk goes on at the next one that bears the store's mark: what lies
@@ -42,7 +42,7 @@ pub(crate) struct Group {
 pub(crate) struct Groups<'a> {
     archive: &'a Path,
     mark: Mark,
-    segments: Vec<(u32, u64)>,
+    segments: Vec<archive::Segment>,
     next: usize,
     open: Option<Segment>,
     /// Behind the last group, `warcinfo` or damage that was passed.
@@ -75,7 +75,7 @@ impl<'a> Groups<'a> {
     /// From `from` to the end.
     pub(crate) fn new(archive: &'a Path, mark: Mark, from: Position) -> Result<Self, StoreError> {
         let segments: Vec<_> =
-            archive::segments(archive)?.into_iter().filter(|(n, _)| *n >= from.segment).collect();
+            archive::segments(archive)?.into_iter().filter(|s| s.number >= from.segment).collect();
         let mut groups = Self {
             archive,
             mark,
@@ -87,7 +87,7 @@ impl<'a> Groups<'a> {
             damaged_places: 0,
             torn_bytes: 0,
         };
-        if groups.segments.first().is_some_and(|(n, _)| *n == from.segment) {
+        if groups.segments.first().is_some_and(|s| s.number == from.segment) {
             groups.open_segment(from.offset)?;
         }
         Ok(groups)
@@ -99,10 +99,10 @@ impl<'a> Groups<'a> {
     }
 
     fn open_segment(&mut self, at: u64) -> Result<bool, StoreError> {
-        let Some(&(number, bytes)) = self.segments.get(self.next) else { return Ok(false) };
+        let Some(found) = self.segments.get(self.next) else { return Ok(false) };
         self.next += 1;
-        let path = archive::segment_path(self.archive, number);
-        let mut file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        let (number, bytes, path) = (found.number, found.bytes, found.path(self.archive));
+        let mut file = archive::open_segment(self.archive, number).map_err(StoreError::io("open", &path))?;
         file.seek(SeekFrom::Start(at)).map_err(StoreError::io("read", &path))?;
         self.reached = Position { segment: number, offset: at };
         self.open =
@@ -152,7 +152,7 @@ impl<'a> Groups<'a> {
                         parts.clear();
                         self.reached.offset = at;
                     }
-                    parts.push(Part { kind, id: record.id, at, bytes });
+                    parts.push(Part { kind, id: record.head.id().to_owned(), at, bytes });
                 }
                 Some(Kind::Metadata) => {
                     let group = self.close(segment.number, &parts, record, at, bytes);
@@ -200,20 +200,24 @@ impl<'a> Groups<'a> {
             Entry::Page(r) => GroupId::of_visit(self.mark, r.visit, r.fetched_at, r.url.as_str()),
             Entry::Seeds { seq, .. } => GroupId::of_seeds(self.mark, *seq),
         };
-        if closing.id != id.record(Kind::Metadata).as_bytes() {
+        if closing.head.id() != id.record(Kind::Metadata).as_bytes() {
             return None;
         }
         let mut location =
             Location { start: Position { segment, offset: at }, metadata: bytes, ..Location::default() };
-        if let [response, request] = parts
-            && request.kind == Kind::Request
-            && response.kind != Kind::Request
-            && response.id == id.record(response.kind).as_bytes()
-            && request.id == id.record(Kind::Request).as_bytes()
-        {
-            location.start.offset = response.at;
-            location.response = response.bytes;
-            location.request = request.bytes;
+        let is_its = |part: &Part| part.id == id.record(part.kind).as_bytes();
+        match parts {
+            [response, rest @ ..]
+                if response.kind != Kind::Request
+                    && rest.iter().all(|part| part.kind == Kind::Request)
+                    && rest.len() <= 1
+                    && parts.iter().all(is_its) =>
+            {
+                location.start.offset = response.at;
+                location.response = response.bytes;
+                location.request = rest.first().map_or(0, |request| request.bytes);
+            }
+            _ => {}
         }
         Some(Group { location, entry, json: closing.block })
     }

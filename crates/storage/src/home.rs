@@ -5,8 +5,9 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     hash::{BuildHasher as _, RandomState},
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -14,9 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     StoreError, archive,
+    error::FOREIGN_ID,
     gzip::{self, Mark},
     record::{clip, spell_time},
     schema::FORMAT,
+    warc,
 };
 
 const LOCK: &str = "lock";
@@ -33,6 +36,8 @@ const HOLDER_BYTES_MAX: usize = 1024;
 const LOCK_PATIENCE: Duration = Duration::from_millis(700);
 /// How often to look again meanwhile.
 const LOCK_POLL: Duration = Duration::from_millis(5);
+/// Members of the archive that are asked for its mark: some pages, so that opening costs a millisecond.
+const MEMBERS_ASKED: usize = 16;
 /// Longest `meta.json` that is read.
 const META_BYTES_MAX: u64 = 64 << 10;
 
@@ -41,11 +46,13 @@ const META_BYTES_MAX: u64 = 64 << 10;
 pub(crate) struct Home {
     pub(crate) dir: PathBuf,
     pub(crate) mark: Mark,
+    /// The format it is in, until something is written.
+    format: AtomicU32,
     /// The lock goes with the file.
     _lock: File,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Meta {
     /// The format of everything in the directory.
     format: u32,
@@ -70,11 +77,20 @@ impl Home {
             };
             return Err(StoreError::NotAStore { dir: dir.to_owned(), why });
         }
-        // First of all: what is newer is not touched, not even locked.
+        // First of all: what is newer, or somebody else's, is not touched, not even locked.
+        refuse_others(dir)?;
         read_meta(dir)?;
         let lock = take_lock(dir)?;
-        let mark = read_meta(dir)?;
-        Ok(Self { dir: dir.to_owned(), mark, _lock: lock })
+        let (meta, mark) = read_meta(dir)?;
+        if let Some(theirs) = mark_of_archive(&dir.join(ARCHIVE)).filter(|theirs| *theirs != mark) {
+            let what = format!("its id is not its archive's, {:016x}", u64::from_be_bytes(theirs));
+            return Err(StoreError::corrupt(&dir.join(META), what, FOREIGN_ID));
+        }
+        Ok(Self::new(dir, meta.format, mark, lock))
+    }
+
+    fn new(dir: &Path, format: u32, mark: Mark, lock: File) -> Self {
+        Self { dir: dir.to_owned(), mark, format: format.into(), _lock: lock }
     }
 
     /// Takes possession of a store, and makes it first where there is nothing.
@@ -84,14 +100,18 @@ impl Home {
         }
         make_private(dir).map_err(StoreError::io("create", dir))?;
         refuse_foreign(dir)?;
+        refuse_others(dir)?;
         let lock = take_lock(dir)?;
         // Somebody else may have made it while we waited for nothing.
         if !dir.join(META).exists() {
             refuse_foreign(dir)?;
-            write_meta(dir, RandomState::new().hash_one(std::process::id()).to_be_bytes())?;
+            #[cfg(unix)]
+            fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+                .map_err(StoreError::io("protect", dir))?;
+            write_meta(dir, &Meta::new(RandomState::new().hash_one(std::process::id()).to_be_bytes()))?;
         }
-        let mark = read_meta(dir)?;
-        Ok(Self { dir: dir.to_owned(), mark, _lock: lock })
+        let (meta, mark) = read_meta(dir)?;
+        Ok(Self::new(dir, meta.format, mark, lock))
     }
 
     /// Takes possession of a store whose index is to be made anew. Its archive says whose it is: a `meta.json`
@@ -102,13 +122,26 @@ impl Home {
             known => known.ok(),
         };
         match mark_of_archive(&dir.join(ARCHIVE)) {
-            Some(mark) if known != Some(mark) => {
+            Some(mark) if known.is_none_or(|(_, known)| known != mark) => {
+                refuse_others(dir)?;
                 let lock = take_lock(dir)?;
-                write_meta(dir, mark)?;
-                Ok(Self { dir: dir.to_owned(), mark, _lock: lock })
+                write_meta(dir, &Meta::new(mark))?;
+                Ok(Self::new(dir, FORMAT, mark, lock))
             }
             _ => Self::open(dir),
         }
+    }
+
+    /// Says in `meta.json` that the store has today's format, before anything is written that has it. What is there
+    /// stays as it is: every format is read.
+    pub(crate) fn upgrade(&self) -> Result<(), StoreError> {
+        if self.format.load(Ordering::Acquire) == FORMAT {
+            return Ok(());
+        }
+        let (meta, _) = read_meta(&self.dir)?;
+        write_meta(&self.dir, &Meta { format: FORMAT, ..meta })?;
+        self.format.store(FORMAT, Ordering::Release);
+        Ok(())
     }
 
     pub(crate) fn archive(&self) -> PathBuf {
@@ -209,25 +242,67 @@ fn without_password(argument: &str) -> String {
     argument.to_owned()
 }
 
-/// The mark in the first member of an archive.
-fn mark_of_archive(archive: &Path) -> Option<Mark> {
-    let (first, _) = *archive::segments(archive).ok()?.first()?;
-    let mut start = Vec::new();
-    let file = File::open(archive::segment_path(archive, first)).ok()?;
-    file.take(gzip::HEADER_BYTES as u64).read_to_end(&mut start).ok()?;
-    gzip::mark_of(&start)
+/// A store is its owner's: what another user could have prepared is not believed, and nothing is written where another
+/// could put something in our way.
+#[cfg(unix)]
+fn refuse_others(dir: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::MetadataExt as _;
+    const WRITABLE_BY_ALL: u32 = 0o002;
+    let found = fs::metadata(dir).map_err(StoreError::io("read", dir))?;
+    let ours = rustix::process::geteuid().as_raw();
+    let refuse = |why: String| Err(StoreError::NotOurs { dir: dir.to_owned(), why });
+    // The superuser may prepare a store for somebody, and could do anything else too.
+    if found.uid() != ours && found.uid() != 0 {
+        return refuse(format!("it belongs to user {}, this is user {ours}", found.uid()));
+    }
+    if found.mode() & WRITABLE_BY_ALL != 0 {
+        return refuse("every user may write in it".to_owned());
+    }
+    Ok(())
 }
 
-fn write_meta(dir: &Path, mark: Mark) -> Result<(), StoreError> {
-    let id = u64::from_be_bytes(mark);
-    let meta = Meta {
-        format: FORMAT,
-        tool: concat!("dragline ", env!("CARGO_PKG_VERSION")).to_owned(),
-        created: spell_time(SystemTime::now().into()).to_string(),
-        id: format!("{id:016x}"),
-    };
+#[cfg(not(unix))]
+fn refuse_others(_: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// The mark of an archive: the one that most of its first members bear, so that one flipped bit does not make another
+/// store of it. `None` where there is no member to be read.
+fn mark_of_archive(archive: &Path) -> Option<Mark> {
+    let first = *archive::segments(archive).ok()?.first()?;
+    let mut file = BufReader::new(archive::open_segment(archive, first.number).ok()?);
+    let mut marks: Vec<(Mark, usize)> = Vec::new();
+    for _ in 0..MEMBERS_ASKED {
+        let header = file.fill_buf().ok()?;
+        let mark = gzip::mark_of(header);
+        if let Some(mark) = mark {
+            match marks.iter_mut().find(|(known, _)| *known == mark) {
+                Some((_, times)) => *times += 1,
+                None => marks.push((mark, 1)),
+            }
+        }
+        // Where the next one begins is known only behind this one.
+        if !matches!(warc::read::member(&mut file, |_| false), Ok(Ok(_))) {
+            break;
+        }
+    }
+    marks.into_iter().max_by_key(|(_, times)| *times).map(|(mark, _)| mark)
+}
+
+impl Meta {
+    fn new(mark: Mark) -> Self {
+        Self {
+            format: FORMAT,
+            tool: concat!("dragline ", env!("CARGO_PKG_VERSION")).to_owned(),
+            created: spell_time(SystemTime::now().into()).to_string(),
+            id: format!("{:016x}", u64::from_be_bytes(mark)),
+        }
+    }
+}
+
+fn write_meta(dir: &Path, meta: &Meta) -> Result<(), StoreError> {
     let (new, path) = (dir.join(META_NEW), dir.join(META));
-    let mut text = serde_json::to_vec_pretty(&meta).map_err(|e| StoreError::Io {
+    let mut text = serde_json::to_vec_pretty(meta).map_err(|e| StoreError::Io {
         action: "write",
         path: path.clone(),
         source: e.into(),
@@ -240,7 +315,7 @@ fn write_meta(dir: &Path, mark: Mark) -> Result<(), StoreError> {
     File::open(dir).and_then(|d| d.sync_all()).map_err(StoreError::io("sync", dir))
 }
 
-fn read_meta(dir: &Path) -> Result<Mark, StoreError> {
+fn read_meta(dir: &Path) -> Result<(Meta, Mark), StoreError> {
     #[derive(Deserialize)]
     struct JustFormat {
         format: u32,
@@ -260,7 +335,7 @@ fn read_meta(dir: &Path) -> Result<Mark, StoreError> {
     }
     let meta: Meta = serde_json::from_slice(&text).map_err(|e| not_ours(&e))?;
     let id = u64::from_str_radix(&meta.id, 16).map_err(|e| not_ours(&e))?;
-    Ok(id.to_be_bytes())
+    Ok((meta, id.to_be_bytes()))
 }
 
 #[cfg(test)]
@@ -308,7 +383,7 @@ mod tests {
         let made = Home::create_or_open(dir.path()).unwrap();
         let mark = made.mark;
         fs::create_dir(made.archive()).unwrap();
-        fs::write(archive::segment_path(&made.archive(), 0), gzip::header(mark)).unwrap();
+        fs::write(archive::finished_path(&made.archive(), 0), gzip::header(mark)).unwrap();
         drop(made);
         let meta = dir.path().join(META);
         let whole = fs::read_to_string(&meta).unwrap();
@@ -320,7 +395,7 @@ mod tests {
             assert_eq!(Home::open_for_rebuild(dir.path()).unwrap().mark, mark, "{damaged:?}");
             assert_eq!(Home::open(dir.path()).unwrap().mark, mark);
         }
-        fs::write(&meta, whole.replace("format\": 1", "format\": 9")).unwrap();
+        fs::write(&meta, whole.replace("format\": 2", "format\": 9")).unwrap();
         assert!(matches!(Home::open_for_rebuild(dir.path()), Err(StoreError::NewerFormat { .. })));
     }
 

@@ -6,7 +6,8 @@
 //! ```text
 //! <store>/lock           held while a process has the store; says who
 //! <store>/meta.json      format, tool, created, the archive's mark
-//! <store>/archive/       dragline-00000.warc.gz …: WARC 1.1, one gzip member a record
+//! <store>/archive/       dragline-00000.warc.gz …: WARC 1.1, one gzip member a record; the one being written
+//!                        ends in .open
 //! <store>/index/         sled; made anew from the archive whenever it is missing or damaged
 //! <store>/frontier/      what a frontier remembers: made anew likewise
 //! <store>/crawl.json     the settings of the last run, if it kept them
@@ -82,7 +83,7 @@ pub use frontier::{
 pub use hosts::HostShare;
 pub use pending::{Pending, Restored};
 pub use query::{Query, Records};
-pub use record::Record;
+pub use record::{Absence, Record};
 pub use recover::Recovery;
 pub use replay::Replayed;
 pub use revisits::{KeptCopy, Standing};

@@ -119,9 +119,23 @@ pub struct Record {
     /// The record whose payload this one has too: only that one's is in the archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_of: Option<u64>,
+    /// Why its payload is not in the archive, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<Absence>,
     /// The links that nobody had seen before.
     #[serde(default, with = "links", skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
+}
+
+/// Why a payload is not in the archive although there was one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Absence {
+    /// It was here, and fell out of what was to be kept: see `dragline compact`.
+    Dropped,
+    /// It never was here: it came as a reference to a payload in an archive that was not imported.
+    Elsewhere,
 }
 
 impl Record {

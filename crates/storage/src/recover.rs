@@ -106,9 +106,9 @@ fn check_not_behind(archive: &Path, reached: Position) -> Result<(), StoreError>
     }
     let there = segments(archive)?;
     let path = segment_path(archive, reached.segment);
-    let what = match there.iter().find(|(segment, _)| *segment == reached.segment) {
-        Some((_, bytes)) if *bytes >= reached.offset => return Ok(()),
-        Some((_, bytes)) => format!("it has {bytes} bytes, the index knows of {}", reached.offset),
+    let what = match there.iter().find(|segment| segment.number == reached.segment) {
+        Some(found) if found.bytes >= reached.offset => return Ok(()),
+        Some(found) => format!("it has {} bytes, the index knows of {}", found.bytes, reached.offset),
         None => "the index knows of it and it is not there".to_owned(),
     };
     Err(StoreError::corrupt(&path, what, BEHIND))

@@ -12,7 +12,7 @@ use crate::{
     error::REBUILD,
     index::Row,
     known::UrlSet,
-    record::{self, Kind, NOT_MODIFIED, Text, rfc3339, rfc3339_or_none},
+    record::{self, Absence, Kind, NOT_MODIFIED, Text, rfc3339, rfc3339_or_none},
     schema,
 };
 
@@ -149,13 +149,17 @@ struct Look<'a> {
     last_modified: Option<Text<'a>>,
     #[serde(borrow, default)]
     via: Option<Text<'a>>,
+    #[serde(default)]
+    absent: Option<Absence>,
 }
 
 impl Look<'_> {
     /// The error says what is wrong with it.
     fn copy(&self, seq: u64, tried_at: Option<Timestamp>) -> Result<KeptCopy, String> {
         let parse = |text: &str| CanonicalUrl::parse(text).map_err(|error| error.to_string());
-        let owned = |text: &Option<Text<'_>>| text.as_deref().map(str::to_owned);
+        // A copy whose payload is gone is no copy: the next answer has to bring one.
+        let owned =
+            |text: &Option<Text<'_>>| text.as_deref().filter(|_| self.absent.is_none()).map(str::to_owned);
         let (depth, hops, off, purpose) = (self.depth, self.hops, self.off, self.purpose);
         Ok(KeptCopy {
             link: Link { depth, hops, off, purpose, ..Link::seed(parse(&self.url)?) },

@@ -67,8 +67,14 @@ use serde::{Deserialize, Serialize};
 
 use dragline_model::CanonicalUrl;
 
-/// The version of everything on disk, archive conventions included; kept in `meta.json`.
-pub const FORMAT: u32 = 1;
+/// The version of everything on disk, archive conventions included; kept in `meta.json`. Every older one is read, and
+/// becomes this one when it is written to.
+///
+/// | format | what is new |
+/// |---|---|
+/// | 1 | |
+/// | 2 | an unfinished segment's name ends in `.open`; every WARC record has a block digest; a group may lack its request, or its payload ([`crate::Record::absent`]); entries may forget ([`crate::schema`]) |
+pub const FORMAT: u32 = 2;
 
 pub(crate) const RECORD: u8 = b'r';
 pub(crate) const URL: u8 = b'u';

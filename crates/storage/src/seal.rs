@@ -17,7 +17,7 @@ use crate::{
     warc::{self, GroupId, write::Of},
 };
 
-/// A body with a content coding, from this size on, is stored and not compressed again; below it the heads
+/// A body that is compressed already, from this size on, is stored and not compressed again; below it the heads
 /// around it are worth the effort.
 const STORED_BYTES_MIN: usize = 16 << 10;
 /// Buffers that grew past this for one large body are given back.
@@ -121,7 +121,8 @@ impl Sealer {
         let head = warc::write::stored_head(page.head.as_bytes(), page.body.len());
         let of = Of { id, url: record.url.as_str(), date: record.fetched_at, peer: record.peer };
         let coded = page.head.field("content-encoding").is_some_and(|c| !c.eq_ignore_ascii_case(b"identity"));
-        let effort = if coded && page.body.len() >= STORED_BYTES_MIN { Effort::None } else { Effort::Light };
+        let packed = coded || record.mime.as_deref().is_some_and(is_packed);
+        let effort = if packed && page.body.len() >= STORED_BYTES_MIN { Effort::None } else { Effort::Light };
 
         self.members.clear();
         self.record.clear();
@@ -132,8 +133,12 @@ impl Sealer {
             self.record.clear();
             record.digest = Some(digest);
         }
-        warc::write::request(&mut self.record, of, &page.request);
-        let request = self.gzip.member(&self.record, Effort::Light, &mut self.members);
+        // What was not asked by us may have come without its request.
+        let mut request = 0;
+        if !page.request.is_empty() {
+            warc::write::request(&mut self.record, of, &page.request);
+            request = self.gzip.member(&self.record, Effort::Light, &mut self.members);
+        }
         let answer = Answer {
             members: Bytes::copy_from_slice(&self.members),
             response: response as u64,
@@ -148,6 +153,48 @@ impl Sealer {
         }
         answer
     }
+}
+
+/// Whether what is of a type is compressed as it is: to try again costs time and saves nothing.
+fn is_packed(mime: &str) -> bool {
+    // Of its kind, but text or plain samples.
+    const LOOSE: [&str; 8] = [
+        "image/svg+xml",
+        "image/bmp",
+        "image/x-ms-bmp",
+        "image/tiff",
+        "image/x-icon",
+        "image/vnd.microsoft.icon",
+        "audio/wav",
+        "audio/x-wav",
+    ];
+    const PACKED: [&str; 19] = [
+        "application/zip",
+        "application/gzip",
+        "application/x-gzip",
+        "application/x-bzip2",
+        "application/x-xz",
+        "application/zstd",
+        "application/x-7z-compressed",
+        "application/x-rar-compressed",
+        "application/vnd.rar",
+        "application/x-compressed-tar",
+        "application/java-archive",
+        "application/vnd.android.package-archive",
+        "application/vnd.debian.binary-package",
+        "application/epub+zip",
+        "application/font-woff",
+        "application/font-woff2",
+        "application/x-font-woff",
+        "font/woff",
+        "font/woff2",
+    ];
+    let of_kind = ["image/", "video/", "audio/"].iter().any(|kind| mime.starts_with(kind));
+    of_kind && !LOOSE.contains(&mime)
+        || PACKED.contains(&mime)
+        // Office documents are zip files.
+        || mime.starts_with("application/vnd.openxmlformats-officedocument.")
+        || mime.starts_with("application/vnd.oasis.opendocument.")
 }
 
 fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
@@ -183,6 +230,7 @@ fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {
         extract_error: None,
         robots: None,
         payload_of: None,
+        absent: None,
         links: Vec::new(),
     }
 }
@@ -225,7 +273,7 @@ pub(crate) struct Answer {
     pub(crate) members: Bytes,
     /// Bytes of the first; 0 where it is not there.
     pub(crate) response: u64,
-    /// Bytes of the second.
+    /// Bytes of the second; 0 where it is not there.
     pub(crate) request: u64,
     /// The head as it is stored, in case the payload turns out to be known.
     pub(crate) head: Box<[u8]>,

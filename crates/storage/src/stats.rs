@@ -65,7 +65,7 @@ pub(crate) fn collect(store: &Store) -> Result<Stats, StoreError> {
             stats.add(&Glance::parse(row.json()).map_err(wrong)?);
         }
     }
-    stats.archive_bytes = archive::segments(&store.archive_dir())?.iter().map(|(_, bytes)| bytes).sum();
+    stats.archive_bytes = archive::segments(&store.archive_dir())?.iter().map(|segment| segment.bytes).sum();
     Ok(stats)
 }
 

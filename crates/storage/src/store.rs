@@ -19,7 +19,7 @@ use crate::{
     error::{NO_ARCHIVE, REBUILD, REFETCH},
     frontier::{self, FrontierHome},
     gzip,
-    home::Home,
+    home::{self, Home},
     index::{Index, Row, Tree},
     record::Entry,
     recover, replay, schema,
@@ -36,13 +36,21 @@ pub struct Options {
     /// An archive segment is closed before it grows past this; a single page larger than it gets a segment
     /// of its own. One gibibyte is what WARC 1.1 (annex C) advises.
     pub segment_bytes: u64,
+    /// An archive segment is closed once it is as old as this, so that what came in a day is in files of that day;
+    /// `None` for never. A page is there to be asked for at once, whatever segment it is in.
+    pub segment_age: Option<Duration>,
     /// How often what was committed is brought to the disk: what a power cut can lose.
     pub sync_every: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 48 << 20, segment_bytes: 1 << 30, sync_every: Duration::from_millis(500) }
+        Self {
+            cache_bytes: 48 << 20,
+            segment_bytes: 1 << 30,
+            segment_age: Some(Duration::from_secs(24 * 60 * 60)),
+            sync_every: Duration::from_millis(500),
+        }
     }
 }
 
@@ -89,7 +97,7 @@ pub struct Payload {
     /// The head that speaks of the body, its coding and its type: [`Payload::head`] itself, or by such a 304 that of
     /// the response which brought the body.
     pub body_head: ResponseHead,
-    /// The request's head as sent.
+    /// The request's head as sent; empty where it is not known: of what was imported without it.
     pub request: Bytes,
 }
 
@@ -146,7 +154,7 @@ impl Store {
             tracing::info!(store = %home.dir.display(), "fingerprints have another key already than this store's");
         }
         let archive = home.archive();
-        fs::create_dir_all(&archive).map_err(StoreError::io("create", &archive))?;
+        home::make_private(&archive).map_err(StoreError::io("create", &archive))?;
         let (tree, index_moved) = Tree::open(home.index(), options.cache_bytes)?;
         let tree = Arc::new(tree);
         let (_, mut recovery) = recover::catch_up(&tree, &archive, home.mark, &*disk)?;
@@ -267,6 +275,9 @@ impl Store {
         if record.status.is_none() {
             return Err(StoreError::NoPayload { seq: record.seq, url: record.url.to_string() });
         }
+        if let Some(why) = record.absent {
+            return Err(StoreError::PayloadGone { seq: record.seq, url: record.url.to_string(), why });
+        }
         let mut group = self.read_group(record)?;
         let (head, body_head, body) = match record.payload_of {
             None => {
@@ -305,7 +316,8 @@ impl Store {
                 self.lost(&location, format!("the response of record {} could not be read", record.seq))
             );
         }
-        let bytes = read_at(&path, location.start.offset, location.response + location.request)
+        let bytes = archive::open_segment(&self.archive_dir(), location.start.segment)
+            .and_then(|file| read_at(file, location.start.offset, location.response + location.request))
             .map_err(StoreError::io("read", &path))?;
         let (response, request) = bytes.split_at(location.response as usize);
         let id =
@@ -314,13 +326,13 @@ impl Store {
             let found = gzip::open(member).and_then(|bytes| warc::read::record(&bytes));
             let found =
                 found.map_err(|what| self.lost(&location, format!("record {}: {what}", record.seq)))?;
-            if found.id != id.record(kind).as_bytes() {
+            if found.head.id() != id.record(kind).as_bytes() {
                 return Err(self.lost(&location, format!("another record is where {} should be", record.seq)));
             }
             Ok(found.block)
         };
         let answer = open(response, Kind::Response)?;
-        let request = open(request, Kind::Request)?;
+        let request = if request.is_empty() { Vec::new() } else { open(request, Kind::Request)? };
         Ok(GroupBytes { answer, request, location })
     }
 }
@@ -343,9 +355,8 @@ impl GroupBytes {
     }
 }
 
-fn read_at(path: &Path, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
+fn read_at(mut file: fs::File, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Read as _, Seek as _};
-    let mut file = fs::File::open(path)?;
     let length = file.metadata()?.len();
     // Before anything is allocated for it.
     if length < offset.saturating_add(bytes) {

@@ -2,6 +2,7 @@
 //!
 //! Owns the spelling and the reading of records. Never compresses, never knows where a record stands.
 
+pub(crate) mod head;
 pub(crate) mod read;
 pub(crate) mod write;
 
@@ -124,12 +125,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]).map(char::from).collect()
 }
 
-/// A payload's digest as records have it: `sha256:` and 64 hexadecimal digits (WARC 1.1 §5.8 leaves the
-/// algorithm and the spelling free). With it comes its key.
+/// A digest as records have it: `sha256:` and 64 hexadecimal digits. WARC 1.1 §5.8 leaves the algorithm and the
+/// spelling free; this one is understood by `warcio check`, which takes what is longer than base 32 for hexadecimal.
+/// With it comes its key.
 pub(crate) fn digest(payload: &[u8]) -> (u64, String) {
     let sum: [u8; 32] = Sha256::digest(payload).into();
     let [a, b, c, d, e, f, g, h, ..] = sum;
-    (u64::from_be_bytes([a, b, c, d, e, f, g, h]), format!("sha256:{}", hex(&sum)))
+    (u64::from_be_bytes([a, b, c, d, e, f, g, h]), spelled(&sum))
+}
+
+/// `sha256:` and 64 digits.
+fn spelled(sum: &[u8; 32]) -> String {
+    format!("sha256:{}", hex(sum))
 }
 
 /// The first eight bytes of a digest: the key of the table of known payloads.

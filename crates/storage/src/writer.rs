@@ -22,7 +22,7 @@ use dragline_model::{FingerprintSet, Link, Receipt, Settled};
 
 use crate::{
     Parcel, Pending, Recovery, Restored, Store, StoreError,
-    archive::Archive,
+    archive::{Archive, Rolling},
     frontier::{behind::Behind, log::Words},
     gzip::Gzip,
     index::{Backlog, Draft},
@@ -91,6 +91,8 @@ impl Writer {
             return Err(StoreError::WriterOut { dir: shared.home.dir.clone() });
         }
         let leave = Leave(shared.clone());
+        // Before anything is written that an older program would take for something else.
+        shared.home.upgrade()?;
         if shared.tree.is_down() {
             shared.tree.reopen()?;
         }
@@ -102,8 +104,8 @@ impl Writer {
         let Loaded { known, behind, records_read } = known::load(&shared)?;
         let behind = Arc::new(behind);
         let mark = shared.home.mark;
-        let archive =
-            Archive::open(dir, shared.options.segment_bytes, mark, shared.disk.clone(), state.reached);
+        let rolling = Rolling { bytes: shared.options.segment_bytes, age: shared.options.segment_age };
+        let archive = Archive::open(dir, rolling, mark, shared.disk.clone(), state.reached);
         *shared.frontier.archive() = Some(archive.unsynced());
         let every = shared.options.sync_every;
         let keeper = Keeper::start(shared, archive.unsynced(), behind.clone(), every)?;

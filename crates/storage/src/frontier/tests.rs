@@ -23,7 +23,12 @@ use crate::{
 };
 
 fn options() -> Options {
-    Options { cache_bytes: 4 << 20, segment_bytes: 4000, sync_every: Duration::from_secs(3600) }
+    Options {
+        cache_bytes: 4 << 20,
+        segment_bytes: 4000,
+        sync_every: Duration::from_secs(3600),
+        ..Options::default()
+    }
 }
 
 fn url(n: u64) -> CanonicalUrl {

@@ -1,27 +1,30 @@
 //! Reading WARC records back.
 //!
-//! Owns the parsing of a record's head, and of a run of gzip members with records in them. Trusts nothing it
+//! Owns the reading of one gzip member with a record in it, and the checking of its digests. Trusts nothing it
 //! reads: lengths are checked before they are believed, and a bad member is an answer, not an error.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
+use sha2::{Digest as _, Sha256};
 
-use super::Kind;
+use super::{
+    Kind,
+    head::{Head, Manner},
+};
 
-/// Longest head of a record. The longest of ours has two URLs of 8 KiB in it.
-const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Longest block that is read into memory by a scan: the JSON of a page. 64 MiB is a page with 8,000 new
 /// links of the longest kind, or half a million of the usual.
-const BLOCK_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const BLOCK_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a block that are hashed at a time.
+const HASHED_BYTES: usize = 64 << 10;
 
 /// A record's head, and its block where that was wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
+    pub(crate) head: Head,
     /// `None` for a kind that we do not write.
     pub(crate) kind: Option<Kind>,
-    /// `WARC-Record-ID`, as it stands.
-    pub(crate) id: Vec<u8>,
     /// The block; empty if it was passed over.
     pub(crate) block: Vec<u8>,
 }
@@ -32,8 +35,28 @@ pub(crate) fn member<R: BufRead>(
     from: &mut R,
     keep: impl Fn(Kind) -> bool,
 ) -> io::Result<Result<Record, String>> {
+    watched(from, |decoder| parse(decoder, keep, &mut |_| {}))
+}
+
+/// The same, and holds the record to its digests. The inner error of the record says which of them is another's.
+pub(crate) fn checked_member<R: BufRead>(
+    from: &mut R,
+    keep: impl Fn(Kind) -> bool,
+) -> io::Result<Result<(Record, Result<(), String>), String>> {
+    watched(from, |decoder| {
+        let mut digests = Digests::default();
+        let record = parse(decoder, keep, &mut |block| digests.update(block))?;
+        let digests = digests.check(&record);
+        Ok((record, digests))
+    })
+}
+
+fn watched<R: BufRead, T>(
+    from: &mut R,
+    read: impl FnOnce(io::BufReader<GzDecoder<&mut Watched<'_, R>>>) -> Result<T, String>,
+) -> io::Result<Result<T, String>> {
     let mut watched = Watched { inner: from, broke: None };
-    let result = parse(io::BufReader::new(GzDecoder::new(&mut watched)), keep);
+    let result = read(io::BufReader::new(GzDecoder::new(&mut watched)));
     match watched.broke {
         // The disk failed us, not the record.
         Some(error) => Err(error),
@@ -43,20 +66,34 @@ pub(crate) fn member<R: BufRead>(
 
 /// Parses a record that was decompressed already.
 pub(crate) fn record(bytes: &[u8]) -> Result<Record, String> {
-    parse(bytes, |_| true)
+    parse(bytes, |_| true, &mut |_| {})
 }
 
-fn parse(mut from: impl BufRead, keep: impl Fn(Kind) -> bool) -> Result<Record, String> {
-    let head = head(&mut from)?;
+fn parse(
+    mut from: impl BufRead,
+    keep: impl Fn(Kind) -> bool,
+    passing: &mut dyn FnMut(&[u8]),
+) -> Result<Record, String> {
+    let head = Head::read(&mut from, Manner::Ours)?;
+    let kind = head.kind();
+    let is_kept = kind.is_some_and(keep);
+    if is_kept && head.length > BLOCK_BYTES_MAX && kind == Some(Kind::Metadata) {
+        return Err(format!("a metadata block of {} bytes", head.length));
+    }
     let mut rest = from.take(head.length);
     let mut block = Vec::new();
-    if head.kind.is_some_and(keep) {
-        if head.length > BLOCK_BYTES_MAX && head.kind == Some(Kind::Metadata) {
-            return Err(format!("a metadata block of {} bytes", head.length));
+    loop {
+        let some = rest.fill_buf().map_err(|e| e.to_string())?;
+        if some.is_empty() {
+            break;
         }
-        rest.read_to_end(&mut block).map_err(|e| e.to_string())?;
-    } else {
-        io::copy(&mut rest, &mut io::sink()).map_err(|e| e.to_string())?;
+        let some = &some[..some.len().min(HASHED_BYTES)];
+        passing(some);
+        if is_kept {
+            block.extend_from_slice(some);
+        }
+        let read = some.len();
+        rest.consume(read);
     }
     if rest.limit() > 0 {
         return Err(format!("the block is {} bytes short", rest.limit()));
@@ -67,49 +104,50 @@ fn parse(mut from: impl BufRead, keep: impl Fn(Kind) -> bool) -> Result<Record, 
     if end != b"\r\n\r\n" {
         return Err("the record does not end where it says".to_owned());
     }
-    Ok(Record { kind: head.kind, id: head.id, block })
+    Ok(Record { head, kind, block })
 }
 
-struct Head {
-    kind: Option<Kind>,
-    id: Vec<u8>,
-    length: u64,
+/// What a record's block hashes to, and what of it follows the head of an HTTP message.
+#[derive(Default)]
+struct Digests {
+    block: Sha256,
+    payload: Sha256,
+    /// How many bytes of the empty line that ends the HTTP head have been seen; see [`Digests::update`].
+    in_payload: bool,
+    line: usize,
 }
 
-fn head(from: &mut impl BufRead) -> Result<Head, String> {
-    let mut limited = from.take(HEAD_BYTES_MAX as u64);
-    let mut line = Vec::new();
-    let mut next = |line: &mut Vec<u8>| {
-        line.clear();
-        limited.read_until(b'\n', line).map_err(|e| e.to_string())?;
-        if !line.ends_with(b"\r\n") {
-            return Err("the record's head is cut".to_owned());
+impl Digests {
+    fn update(&mut self, bytes: &[u8]) {
+        self.block.update(bytes);
+        let mut rest = bytes;
+        while !self.in_payload {
+            // A line without anything in it but CR ends the head.
+            let Some((&byte, later)) = rest.split_first() else { return };
+            rest = later;
+            match byte {
+                b'\n' if self.line == 0 => self.in_payload = true,
+                b'\n' => self.line = 0,
+                b'\r' => {}
+                _ => self.line += 1,
+            }
         }
-        line.truncate(line.len() - 2);
-        Ok(())
-    };
-    next(&mut line)?;
-    if !line.starts_with(b"WARC/1.") {
-        return Err("no WARC record".to_owned());
+        self.payload.update(rest);
     }
-    let (mut kind, mut id, mut length) = (None, Vec::new(), None);
-    loop {
-        next(&mut line)?;
-        if line.is_empty() {
-            break;
-        }
-        let Some(colon) = memchr::memchr(b':', &line) else { continue };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if name.eq_ignore_ascii_case(b"WARC-Type") {
-            kind = Kind::parse(value);
-        } else if name.eq_ignore_ascii_case(b"WARC-Record-ID") {
-            id = value.to_vec();
-        } else if name.eq_ignore_ascii_case(b"Content-Length") {
-            length = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
-        }
+
+    /// Compares with what the record says. A revisit's payload is not in it.
+    fn check(self, record: &Record) -> Result<(), String> {
+        let differs = |name: &str, found: Sha256| {
+            let said = record.head.text(name)?.strip_prefix("sha256:")?;
+            (super::hex(&found.finalize()) != said).then(|| format!("its {name} is another's"))
+        };
+        let wrong = differs("WARC-Block-Digest", self.block);
+        let wrong = wrong.or_else(|| match record.kind {
+            Some(Kind::Response) => differs("WARC-Payload-Digest", self.payload),
+            _ => None,
+        });
+        wrong.map_or(Ok(()), Err)
     }
-    let length = length.ok_or("the record has no length")?;
-    Ok(Head { kind, id, length })
 }
 
 /// Keeps an error of the disk apart from what the decoder makes of the bytes.
@@ -147,6 +185,7 @@ impl<R: BufRead> BufRead for Watched<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::warc::head::HEAD_BYTES_MAX;
 
     const RECORD: &[u8] = b"WARC/1.1\r\nWARC-Type: metadata\r\nwarc-record-id: <urn:x>\r\nContent-Length: 3\r\n\r\na\r\n\r\n\r\n";
 
@@ -154,7 +193,7 @@ mod tests {
     fn a_record_is_read_to_its_end() {
         let read = record(RECORD).unwrap();
         assert_eq!(
-            (read.kind, &*read.id, &*read.block),
+            (read.kind, read.head.id(), &*read.block),
             (Some(Kind::Metadata), &b"<urn:x>"[..], &b"a\r\n"[..])
         );
         for cut in 0..RECORD.len() {

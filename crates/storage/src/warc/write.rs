@@ -5,6 +5,8 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
+use sha2::{Digest as _, Sha256};
+
 use dragline_model::{Timestamp, Truncation};
 
 use super::{GroupId, Kind};
@@ -166,6 +168,9 @@ impl<'a> Fields<'a> {
 
     fn end(mut self, block: &[&[u8]]) {
         let bytes: usize = block.iter().map(|part| part.len()).sum();
+        let mut hash = Sha256::new();
+        block.iter().for_each(|part| hash.update(part));
+        self.add("WARC-Block-Digest", &super::spelled(&hash.finalize().into()));
         self.add("Content-Length", &bytes.to_string());
         self.out.extend_from_slice(b"\r\n");
         block.iter().for_each(|part| self.out.extend_from_slice(part));

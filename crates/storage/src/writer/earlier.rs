@@ -101,7 +101,8 @@ impl Writer {
         }
         if let Some(seq) = self.known.payload(key) {
             // Eight bytes of a digest are a hint; all of them decide.
-            let same = |r: &Record| r.digest == parcel.record.digest && r.payload_of.is_none();
+            let same =
+                |r: &Record| r.digest == parcel.record.digest && r.payload_of.is_none() && r.absent.is_none();
             return Ok(self.store().record(seq)?.filter(same).map(|r| Owner::new(self.shared(), r)));
         }
         batch.payloads.push((key, seq));
@@ -122,8 +123,9 @@ impl Earlier {
             Some(Record { payload_of: Some(owner), .. }) => store.record(*owner)?,
             copy => copy.filter(|copy| copy.status.is_some()).cloned(),
         };
+        let owner = owner.filter(|owner| owner.absent.is_none());
         let (Some(copy), Some(owner)) = (copy, owner) else {
-            // Only a damaged archive lacks it. The answer has a payload all the same: none.
+            // A damaged archive lacks it, or a compaction dropped it while it was asked for. The answer has a payload all the same: none.
             self.belated.digest = Some(warc::digest(&[]).1);
             return Ok(());
         };

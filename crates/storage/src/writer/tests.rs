@@ -11,7 +11,12 @@ use super::*;
 use crate::{DecodedFacts, Options, archive::tests::SmallDisk, groups::Groups, schema::Position};
 
 fn options() -> Options {
-    Options { cache_bytes: 4 << 20, segment_bytes: 4000, sync_every: Duration::from_secs(3600) }
+    Options {
+        cache_bytes: 4 << 20,
+        segment_bytes: 4000,
+        sync_every: Duration::from_secs(3600),
+        ..Options::default()
+    }
 }
 
 fn parcel(store: &Store, n: u64) -> Arc<Parcel> {
@@ -70,7 +75,7 @@ fn a_full_disk_is_waited_out() {
         assert!(writer.commit(&batch).unwrap_err().is_disk_full());
         assert_eq!((seqs(&store), store.facts().unwrap(), writer.known()), before);
         let there: u64 =
-            crate::archive::segments(&store.archive_dir()).unwrap().iter().map(|(_, bytes)| bytes).sum();
+            crate::archive::segments(&store.archive_dir()).unwrap().iter().map(|s| s.bytes).sum();
         assert_eq!(there, store.stats().unwrap().archive_bytes);
     }
     // Another writer sees exactly what was committed, and goes on.

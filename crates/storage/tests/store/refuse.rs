@@ -34,9 +34,9 @@ fn a_newer_format_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     drop(Store::create_or_open(dir.path(), options()).unwrap());
     fs::remove_file(dir.path().join("lock")).unwrap();
-    fs::write(dir.path().join("meta.json"), r#"{"format": 2, "what": ["we", "do", "not", "know"]}"#).unwrap();
+    fs::write(dir.path().join("meta.json"), r#"{"format": 3, "what": ["we", "do", "not", "know"]}"#).unwrap();
     let error = Store::create_or_open(dir.path(), options()).unwrap_err();
-    assert!(matches!(error, StoreError::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 3, supported: 2, .. }), "{error}");
     assert!(!dir.path().join("lock").exists());
 }
 

@@ -93,6 +93,12 @@ fn every_kind_of_record() {
     assert_eq!(revisit.get("WARC-Payload-Digest"), response.get("WARC-Payload-Digest"));
     assert!(revisit.block.starts_with(b"HTTP/1.1 200 OK\r\n") && revisit.block.ends_with(b"\r\n\r\n"));
 
+    use sha2::Digest as _;
+    for record in &records {
+        let digest: String = sha2::Sha256::digest(&record.block).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(record.get("WARC-Block-Digest"), format!("sha256:{digest}"));
+    }
+
     let seeds: serde_json::Value = serde_json::from_slice(&records[1].block).unwrap();
     assert_eq!(seeds["links"][0]["url"], "http://a/");
     for (record, seq) in [(&records[4], 2), (&records[7], 3), (&records[8], 4)] {
