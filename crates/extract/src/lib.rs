@@ -40,6 +40,14 @@ pub use links::{all_links, links};
 mod sniff;
 pub use sniff::is_html;
 
+#[cfg(feature = "select")]
+mod select;
+#[cfg(feature = "select")]
+pub use select::{SELECTED_MAX, SelectError, SelectFault, SelectLimits, Selection};
+
+mod text;
+pub use text::document_text;
+
 // What a document is.
 mod kind;
 

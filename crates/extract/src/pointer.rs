@@ -72,9 +72,12 @@ impl fmt::Display for PointerError {
 
 impl std::error::Error for PointerError {}
 
+/// One step of a pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Segment {
+pub(crate) enum Segment {
+    /// Any member or element.
     Any,
+    /// The member of that name, or the element of that index where it is one.
     Named { name: String, index: Option<u64> },
 }
 
@@ -160,7 +163,8 @@ impl Matches {
     }
 }
 
-fn pointer(text: &str) -> Result<Vec<Segment>, PointerError> {
+/// Reads one pointer.
+pub(crate) fn pointer(text: &str) -> Result<Vec<Segment>, PointerError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
