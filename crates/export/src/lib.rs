@@ -1,0 +1,19 @@
+//! What a query of a store finds, in formats that others read.
+//!
+//! Owns the columns of a record, the rows of a page, how a value is spelled in each format, and the files of an
+//! export. Never changes a store, never fetches.
+//!
+//! From below: a [`Cell`] is a value, a row has one for each [`Column`]; a [`Shape`] makes rows of records; [`jsonl`]
+//! and [`csv`] spell them.
+
+mod cell;
+pub use cell::{Cell, Column, Kind};
+
+mod record;
+pub use record::{Body, line};
+
+mod shape;
+pub use shape::{Passed, Shape};
+
+pub mod csv;
+pub mod jsonl;

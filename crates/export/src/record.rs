@@ -1,0 +1,182 @@
+//! A record as a row.
+//!
+//! Owns the columns' names and order, which are the same in every format, and what of a body is told.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dragline_coding::Bounds;
+use dragline_extract::{Document, document_text};
+use dragline_storage::{Payload, Record};
+
+use crate::{
+    cell::{Cell, Column, Kind},
+    jsonl,
+};
+
+/// What of a body is told: what was kept is bounded already, so that any ratio is.
+const BOUNDS: Bounds = Bounds { decoded_bytes: 1 << 30, ratio: u32::MAX, layers: 1 };
+
+/// Names and kinds, in order.
+const COLUMNS: [(&str, Kind); 16] = [
+    ("seq", Kind::Integer),
+    ("url", Kind::Text),
+    ("status", Kind::Integer),
+    ("fetched_at", Kind::Moment),
+    ("mime", Kind::Text),
+    ("size", Kind::Integer),
+    ("bytes", Kind::Integer),
+    ("digest", Kind::Text),
+    ("purpose", Kind::Text),
+    ("depth", Kind::Integer),
+    ("via", Kind::Text),
+    ("location", Kind::Text),
+    ("truncated", Kind::Text),
+    ("attempts", Kind::Integer),
+    ("error", Kind::Text),
+    ("detail", Kind::Text),
+];
+
+/// The phases of a visit in milliseconds, to the microsecond: members of `timings` in JSON, `timings_…` elsewhere.
+const TIMINGS: [(&str, &str, Kind); 7] = [
+    ("timings_dns", "dns", Kind::Decimal),
+    ("timings_connect", "connect", Kind::Decimal),
+    ("timings_tls", "tls", Kind::Decimal),
+    ("timings_first_byte", "first_byte", Kind::Decimal),
+    ("timings_body", "body", Kind::Decimal),
+    ("timings_total", "total", Kind::Decimal),
+    ("timings_reused", "reused", Kind::Flag),
+];
+
+/// How a body is told, if at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Body {
+    /// Not at all.
+    #[default]
+    None,
+    /// As text, in Unicode, where its type is one of text; `body` is null elsewhere.
+    Text,
+    /// Byte for byte, content coding undone: in base64 as `body_base64`, in a format that has bytes as `body`.
+    Bytes,
+}
+
+/// The columns of a record.
+pub(crate) fn columns(body: Body) -> Vec<Column> {
+    let mut columns: Vec<Column> = COLUMNS.map(|(name, kind)| Column::new(name, kind)).into();
+    let timings = TIMINGS
+        .map(|(name, member, kind)| Column { within: Some(("timings", member)), ..Column::new(name, kind) });
+    columns.extend(timings);
+    columns.push(Column::new("peer", Kind::Text));
+    columns.push(Column::new("tls", Kind::Json));
+    match body {
+        Body::None => {}
+        Body::Text => columns.push(Column::new("body", Kind::Text)),
+        Body::Bytes => columns.push(Column::new("body_base64", Kind::Bytes)),
+    }
+    columns
+}
+
+/// The cells of a record, without its body.
+pub(crate) fn cells(record: &Record) -> Vec<Cell> {
+    let word = |value: Result<serde_json::Value, serde_json::Error>| match value {
+        Ok(serde_json::Value::String(text)) => Cell::Text(text),
+        _ => Cell::Null,
+    };
+    let timings = record.timings.as_ref();
+    let ms = |time: Option<Duration>| Cell::from(time.map(|time| time.as_micros() as f64 / 1e3));
+    let detail = record.error.as_ref().map(|error| &error.detail).or(record.extract_error.as_ref());
+    vec![
+        record.seq.into(),
+        record.url.as_str().into(),
+        record.status.map(u64::from).into(),
+        Cell::Moment(record.fetched_at),
+        record.mime.clone().into(),
+        record.size.into(),
+        record.bytes.into(),
+        record.digest.clone().into(),
+        word(serde_json::to_value(record.purpose)),
+        u64::from(record.depth).into(),
+        record.via.as_ref().map(|via| via.as_str()).into(),
+        record.location.clone().into(),
+        record.truncated.map(|cut| cut.as_str()).into(),
+        u64::from(record.attempts).into(),
+        record.error.as_ref().map(|error| error.kind.to_string()).into(),
+        detail.cloned().into(),
+        ms(timings.and_then(|it| it.dns)),
+        ms(timings.and_then(|it| it.connect)),
+        ms(timings.and_then(|it| it.tls)),
+        ms(timings.and_then(|it| it.first_byte)),
+        ms(timings.and_then(|it| it.body)),
+        ms(timings.map(|it| it.total)),
+        timings.map(|it| it.reused).into(),
+        record.peer.map(|peer| peer.to_string()).into(),
+        record.tls.as_ref().and_then(|tls| serde_json::to_value(tls).ok()).into(),
+    ]
+}
+
+/// A record as a line of JSON, in the names that scripts depend on; what is absent is `null`.
+pub fn line(record: &Record) -> String {
+    let mut line = Vec::new();
+    jsonl::append(&mut line, &columns(Body::None), &cells(record));
+    line.pop();
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// The body of a response with its content coding undone; the error is a sentence for people.
+pub(crate) fn decoded(payload: &Payload) -> Result<Bytes, String> {
+    let coding = payload.body_head.content_encoding();
+    dragline_coding::decode(coding.as_deref(), payload.body.clone(), &BOUNDS)
+        .map(|decoded| decoded.bytes)
+        .map_err(|error| error.to_string())
+}
+
+/// The cell of a body. One whose coding cannot be undone is null.
+pub(crate) fn body(wanted: Body, record: &Record, payload: &Payload) -> Cell {
+    match wanted {
+        Body::None => Cell::Null,
+        Body::Bytes => decoded(payload).ok().map_or(Cell::Null, Cell::Bytes),
+        Body::Text if !is_text(record.mime.as_deref()) => Cell::Null,
+        Body::Text => {
+            let Ok(bytes) = decoded(payload) else { return Cell::Null };
+            let content_type = payload.body_head.field_str("content-type");
+            let document = Document { url: &record.url, content_type, body: &bytes };
+            Cell::Text(document_text(&document, usize::MAX).0.into_owned())
+        }
+    }
+}
+
+/// Types whose bodies are read by people.
+fn is_text(mime: Option<&str>) -> bool {
+    const OTHERS: [&str; 9] = [
+        "application/json",
+        "application/xml",
+        "application/javascript",
+        "application/x-javascript",
+        "application/ecmascript",
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/yaml",
+        "application/sql",
+    ];
+    mime.is_none_or(|mime| {
+        mime.starts_with("text/")
+            || mime.ends_with("+xml")
+            || mime.ends_with("+json")
+            || OTHERS.contains(&mime)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_column_for_each_cell() {
+        let json = r#"{"seq":3,"visit":1,"url":"http://a/","fetched_at":"2026-01-01T00:00:00Z"}"#;
+        let record: Record = serde_json::from_str(json).unwrap();
+        assert_eq!(cells(&record).len(), columns(Body::None).len());
+        let line: serde_json::Value = serde_json::from_str(&line(&record)).unwrap();
+        assert_eq!(line["timings"], serde_json::Value::Null);
+        assert_eq!((&line["seq"], &line["fetched_at"]), (&3.into(), &"2026-01-01T00:00:00.000Z".into()));
+    }
+}

@@ -1,0 +1,147 @@
+//! From records to rows.
+//!
+//! Owns what the rows of a query are: a record each, or what is selected from its page.
+
+use dragline_extract::{Document, SelectLimits, Selection};
+use dragline_storage::{Payload, Record, Store, StoreError};
+
+use crate::{
+    cell::{Cell, Column, Kind},
+    record::{self, Body},
+};
+
+/// What a row is.
+#[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
+pub enum Shape {
+    /// A record, perhaps with its body.
+    Records(Body),
+    /// What is selected from a page, behind the page's `url`, `fetched_at` and `status` unless `only` is said.
+    Selected {
+        /// The columns.
+        selection: Selection,
+        /// Nothing but them.
+        only: bool,
+        /// How much of a page is worked on.
+        limits: SelectLimits,
+    },
+}
+
+/// Why a record gave no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passed {
+    /// There was nothing of what is selected.
+    Nothing,
+    /// It could not be looked for, for this reason.
+    Failed(String),
+}
+
+/// What stands before selected columns.
+const BEFORE: [(&str, Kind); 3] =
+    [("url", Kind::Text), ("fetched_at", Kind::Moment), ("status", Kind::Integer)];
+
+impl Shape {
+    /// The columns of its rows.
+    pub fn columns(&self) -> Vec<Column> {
+        match self {
+            Shape::Records(body) => record::columns(*body),
+            Shape::Selected { selection, only, .. } => {
+                let before = BEFORE.map(|(name, kind)| Column::new(name, kind));
+                let before = before.into_iter().filter(|column| {
+                    // A column of the same name takes its place.
+                    !only && !selection.names().any(|name| name == column.name)
+                });
+                before.chain(selection.names().map(|name| Column::new(name, Kind::Json))).collect()
+            }
+        }
+    }
+
+    /// Whether the archive is read for it.
+    pub fn reads_payloads(&self) -> bool {
+        !matches!(self, Shape::Records(Body::None))
+    }
+
+    /// Calls `each` with every row of a record. `is_late` is asked while its page is worked on.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot be read. A payload that is lost is not one: the record is passed.
+    pub fn rows(
+        &self,
+        store: &Store,
+        record: &Record,
+        is_late: &dyn Fn() -> bool,
+        mut each: impl FnMut(Vec<Cell>),
+    ) -> Result<Option<Passed>, StoreError> {
+        match self {
+            Shape::Records(wanted) => {
+                let mut cells = record::cells(record);
+                if *wanted != Body::None {
+                    let payload = payload(store, record)?;
+                    cells.push(payload.map_or(Cell::Null, |it| record::body(*wanted, record, &it)));
+                }
+                each(cells);
+                Ok(None)
+            }
+            Shape::Selected { selection, only, limits } => {
+                let payload = match payload(store, record) {
+                    Ok(Some(payload)) => payload,
+                    Ok(None) => return Ok(Some(Passed::Nothing)),
+                    Err(error @ StoreError::Corrupt { .. }) => {
+                        return Ok(Some(Passed::Failed(error.to_string())));
+                    }
+                    Err(error) => return Err(error),
+                };
+                let rows = select(selection, limits, record, &payload, is_late);
+                let rows = match rows {
+                    Ok(rows) if rows.is_empty() => return Ok(Some(Passed::Nothing)),
+                    Ok(rows) => rows,
+                    Err(why) => return Ok(Some(Passed::Failed(why))),
+                };
+                for row in rows {
+                    each(
+                        self.before(record, selection, *only)
+                            .chain(row.into_iter().map(Cell::Json))
+                            .collect(),
+                    );
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn before<'a>(
+        &self,
+        record: &'a Record,
+        selection: &'a Selection,
+        only: bool,
+    ) -> impl Iterator<Item = Cell> + use<'a> {
+        let cells = [
+            record.url.as_str().into(),
+            Cell::Moment(record.fetched_at),
+            record.status.map(u64::from).into(),
+        ];
+        let named = BEFORE.map(|(name, _)| name).into_iter().zip(cells);
+        named.filter(move |(name, _)| !only && !selection.names().any(|it| it == *name)).map(|(_, cell)| cell)
+    }
+}
+
+fn payload(store: &Store, record: &Record) -> Result<Option<Payload>, StoreError> {
+    match record.status {
+        Some(_) => store.payload(record).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn select(
+    selection: &Selection,
+    limits: &SelectLimits,
+    record: &Record,
+    payload: &Payload,
+    is_late: &dyn Fn() -> bool,
+) -> Result<Vec<Vec<serde_json::Value>>, String> {
+    let body = record::decoded(payload)?;
+    let content_type = payload.body_head.field_str("content-type");
+    let document = Document { url: &record.url, content_type, body: &body };
+    selection.rows(&document, limits, is_late).map_err(|fault| fault.to_string())
+}
