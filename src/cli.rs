@@ -20,6 +20,10 @@ mod show;
 mod slow;
 mod stats;
 
+mod filter;
+mod selection;
+mod table;
+
 mod checkers;
 mod robots;
 

@@ -106,8 +106,8 @@ fn a_store_that_cannot_be_used_is_refused_in_words() {
     let meta = store.join("meta.json");
     let newer = std::fs::read_to_string(&meta)
         .unwrap()
-        .replace("\"format\": 1", "\"format\": 999")
-        .replace("\"format\":1", "\"format\":999");
+        .replace(&format!("\"format\": {}", dragline::storage::FORMAT), "\"format\": 999")
+        .replace(&format!("\"format\":{}", dragline::storage::FORMAT), "\"format\":999");
     std::fs::write(&meta, newer).unwrap();
     refused(&["query", "--store", store.to_str().unwrap()], 1, &["999"]);
 }

@@ -37,6 +37,7 @@ fn imports_run_one_way() {
         ("crates/fetch", &["model", "cookies"]),
         ("crates/extract", &["model", "coding"]),
         ("crates/storage", &["model"]),
+        ("crates/export", &["model", "coding", "extract", "storage"]),
         ("crates/gather", &["model", "coding", "cookies", "fetch", "frontier"]),
         (
             "crates/actors",
@@ -65,6 +66,7 @@ fn each_library_has_one_importer() {
         ("actix", &["crates/actors"]),
         ("encoding_rs", &["crates/extract"]),
         ("quick-xml", &["crates/extract"]),
+        ("scraper", &["crates/extract"]),
         ("clap", &["."]),
     ] {
         for folder in &folders {

@@ -8,7 +8,7 @@ mod fetch;
 mod store;
 pub(super) use crawl::{CanonicalArgs, CrawlArgs, CrawlLimitArgs};
 pub(super) use fetch::{FetchArgs, OrderName};
-pub(super) use store::{ExplainArgs, QueryArgs, ShowArgs, StatsArgs};
+pub(super) use store::{ExplainArgs, FilterArgs, QueryArgs, SelectArgs, ShowArgs, StatsArgs};
 
 use std::path::PathBuf;
 

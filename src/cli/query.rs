@@ -1,87 +1,79 @@
 //! `dragline query`: lists what is in a store.
+//!
+//! Owns the forms of that list: a table for people, lines of JSON, CSV, a number.
 
-use std::{
-    io::{self, BufWriter, IsTerminal, Write},
-    ops::RangeInclusive,
-};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
-use serde_json::{Value, json};
+use dragline_export::{Body, Cell, Column, Kind, Shape, csv, jsonl};
 
 use super::{
     Trouble,
     args::{Args, QueryArgs},
-    text::{counted, printable, size, time},
+    filter::Filter,
+    selection::Rows,
+    table::Table,
+    text::{counted, printable, size},
 };
-use crate::{
-    model::Timings,
-    storage::{Record, Store},
-};
+use crate::storage::Record;
+
+/// Rows whose bytes are gathered before they are written.
+const GATHER_BYTES: usize = 64 << 10;
 
 pub(super) fn run(command: &QueryArgs, args: &Args) -> Result<u8, Trouble> {
-    let status = command.status.as_deref().map(status_range).transpose()?;
+    let filter = Filter::read(&command.filter)?;
+    let mut rows = Rows::new(&command.select, &command.filter, Body::None)?;
     let config = args.config()?;
     let store = crate::open(&config.store)?;
-    let stdout = io::stdout();
-    let url_width = if stdout.is_terminal() { 100 } else { usize::MAX };
-    // The names of failures are longer than statuses.
-    let width = if command.failures { 12 } else { 6 };
-    let mut out = BufWriter::new(stdout.lock());
-    let mut rows = 0;
-    for record in select(&store, command, status).records()? {
+    let is_of_records = matches!(rows.shape, Shape::Records(_));
+    let mut query = filter.query(&store);
+    let mut left = command.filter.limit.unwrap_or(u64::MAX);
+    if is_of_records {
+        query = query.limit(left);
+    }
+    let columns = if is_of_records && is_for_people(command) { overview() } else { rows.shape.columns() };
+    let mut printer = Printer::new(command, &columns);
+    let mut told = 0;
+    for record in query.records()? {
+        if left == 0 {
+            break;
+        }
         let record = record?;
-        if command.jsonl {
-            writeln!(out, "{}", line(&record))?;
-        } else {
-            if rows == 0 {
-                writeln!(out, "{:>width$} {:>9}  {:<24} url", "status", "size", "type")?;
+        let found = match is_of_records && is_for_people(command) {
+            true => vec![overview_of(&record)],
+            false => rows.of(&store, &record)?,
+        };
+        for row in found {
+            if left == 0 {
+                break;
             }
-            let mime = record.mime.as_deref().unwrap_or("-");
-            writeln!(
-                out,
-                "{:>width$} {:>9}  {:<24} {}",
-                status_text(&record),
-                size(record.size),
-                printable(mime, 24),
-                printable(record.url.as_str(), url_width)
-            )?;
-        }
-        rows += 1;
-    }
-    if !command.jsonl {
-        match rows {
-            0 => writeln!(out, "nothing in {} matches", printable(&config.store.display().to_string(), 500))?,
-            n => writeln!(out, "{}", counted(n, "row"))?,
+            printer.row(&row)?;
+            (left, told) = (left - 1, told + 1);
         }
     }
-    out.flush()?;
+    let nothing = || format!("nothing in {} matches", printable(&config.store.display().to_string(), 500));
+    printer.end(told, nothing)?;
+    rows.say_what_was_passed();
     Ok(0)
 }
 
-fn select(store: &Store, command: &QueryArgs, status: Option<RangeInclusive<u16>>) -> crate::storage::Query {
-    let mut query = store.pages().latest_only(!command.all);
-    if command.failures {
-        query = query.failures_only();
-    }
-    // A host that was never reached has failed at its robots.txt.
-    if command.robots || command.failures {
-        query = query.with_robots();
-    }
-    if let Some(host) = &command.host {
-        query = query.host(host);
-    }
-    if let Some(status) = status {
-        query = query.status(status);
-    }
-    if let Some(mime) = &command.mime {
-        query = query.mime(mime);
-    }
-    if let Some(seq) = command.since {
-        query = query.since(seq);
-    }
-    if let Some(limit) = command.limit {
-        query = query.limit(limit);
-    }
-    query
+fn is_for_people(command: &QueryArgs) -> bool {
+    !command.jsonl && !command.csv && !command.csv_raw
+}
+
+/// What a table for people has of a record.
+fn overview() -> Vec<Column> {
+    [("status", Kind::Integer), ("size", Kind::Integer), ("type", Kind::Text), ("url", Kind::Text)]
+        .map(|(name, kind)| Column::new(name, kind))
+        .into()
+}
+
+fn overview_of(record: &Record) -> Vec<Cell> {
+    vec![
+        status_text(record).into(),
+        size(record.size).into(),
+        record.mime.clone().into(),
+        record.url.as_str().into(),
+    ]
 }
 
 fn status_text(record: &Record) -> String {
@@ -92,80 +84,63 @@ fn status_text(record: &Record) -> String {
     }
 }
 
-/// `404`, `4xx` or `200-299`.
-fn status_range(text: &str) -> Result<RangeInclusive<u16>, Trouble> {
-    let wrong =
-        || Trouble::Usage(format!("--status {}: write it as 404, 4xx or 200-299", text.escape_debug()));
-    let number = |text: &str| text.parse::<u16>().ok().filter(|n| (100..=999).contains(n)).ok_or_else(wrong);
-    if let Some(class) = text.strip_suffix("xx") {
-        let class = number(&format!("{class}00"))?;
-        return Ok(class..=class + 99);
+/// Writes rows to standard output.
+struct Printer<'a> {
+    out: BufWriter<io::StdoutLock<'static>>,
+    form: Form<'a>,
+    columns: &'a [Column],
+    line: Vec<u8>,
+}
+
+enum Form<'a> {
+    Table(Table<'a>),
+    Jsonl,
+    Csv(csv::Style),
+    Count,
+}
+
+impl<'a> Printer<'a> {
+    fn new(command: &QueryArgs, columns: &'a [Column]) -> Self {
+        let stdout = io::stdout();
+        let style = csv::Style { raw: command.csv_raw, for_terminal: stdout.is_terminal() };
+        let mut line = Vec::new();
+        let form = if command.count {
+            Form::Count
+        } else if command.jsonl {
+            Form::Jsonl
+        } else if command.csv || command.csv_raw {
+            csv::append_names(&mut line, columns, style);
+            Form::Csv(style)
+        } else {
+            Form::Table(Table::new(columns))
+        };
+        Self { out: BufWriter::with_capacity(GATHER_BYTES, stdout.lock()), form, columns, line }
     }
-    match text.split_once('-') {
-        Some((from, to)) => {
-            let range = number(from)?..=number(to)?;
-            if range.is_empty() { Err(wrong()) } else { Ok(range) }
+
+    fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+        match &mut self.form {
+            Form::Table(table) => return table.row(&mut self.out, cells),
+            Form::Count => {}
+            Form::Jsonl => jsonl::append(&mut self.line, self.columns, cells),
+            Form::Csv(style) => csv::append(&mut self.line, cells, *style),
         }
-        None => number(text).map(|n| n..=n),
+        self.out.write_all(&self.line)?;
+        self.line.clear();
+        Ok(())
     }
-}
 
-/// A record in the names that scripts depend on; what is absent is `null`.
-pub(super) fn line(record: &Record) -> Value {
-    json!({
-        "seq": record.seq,
-        "url": record.url,
-        "status": record.status,
-        "fetched_at": time(record.fetched_at),
-        "mime": record.mime,
-        "size": record.size,
-        "digest": record.digest,
-        "purpose": record.purpose,
-        "depth": record.depth,
-        "via": record.via,
-        "location": record.location,
-        "truncated": record.truncated,
-        "attempts": record.attempts,
-        "error": record.error.as_ref().map(|error| error.kind),
-        "detail": record.error.as_ref().map(|error| &error.detail).or(record.extract_error.as_ref()),
-        "timings": record.timings.as_ref().map(timings),
-        "peer": record.peer,
-        "tls": record.tls,
-    })
-}
-
-/// Phases in milliseconds, to the microsecond.
-fn timings(timings: &Timings) -> Value {
-    let ms = |time: std::time::Duration| time.as_micros() as f64 / 1e3;
-    json!({
-        "dns": timings.dns.map(ms),
-        "connect": timings.connect.map(ms),
-        "tls": timings.tls.map(ms),
-        "first_byte": timings.first_byte.map(ms),
-        "body": timings.body.map(ms),
-        "total": ms(timings.total),
-        "reused": timings.reused,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses() {
-        for (text, want) in [
-            ("404", Some(404..=404)),
-            ("4xx", Some(400..=499)),
-            ("200-299", Some(200..=299)),
-            ("", None),
-            ("xx", None),
-            ("300-200", None),
-            ("40", None),
-            ("2xx-", None),
-            ("1000", None),
-        ] {
-            assert_eq!(status_range(text).ok(), want, "{text}");
+    fn end(mut self, rows: u64, nothing: impl Fn() -> String) -> io::Result<()> {
+        // The names of a CSV without rows.
+        self.out.write_all(&self.line)?;
+        match self.form {
+            Form::Table(table) => {
+                table.end(&mut self.out)?;
+                let words = if rows == 0 { nothing() } else { counted(rows, "row") };
+                writeln!(self.out, "{words}")?;
+            }
+            Form::Count => writeln!(self.out, "{rows}")?,
+            Form::Jsonl | Form::Csv(_) => {}
         }
+        self.out.flush()
     }
 }

@@ -3,11 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 
 use dragline_coding::Bounds;
+use dragline_export::line;
 
 use super::{
     Trouble,
     args::{Args, ShowArgs},
-    query::line,
     screen,
     text::{counted, printable, size, time},
 };

@@ -85,7 +85,7 @@ fn escape(out: &mut Vec<u8>, json: &str) {
     while let Some(at) = rest.find(is_unsafe) {
         let mut ahead = rest[at..].chars();
         out.extend_from_slice(&rest.as_bytes()[..at]);
-        for c in ahead.next() {
+        if let Some(c) = ahead.next() {
             out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
         }
         rest = ahead.as_str();

@@ -10,7 +10,7 @@ mod cell;
 pub use cell::{Cell, Column, Kind};
 
 mod record;
-pub use record::{Body, line};
+pub use record::{Body, line, value};
 
 mod shape;
 pub use shape::{Passed, Shape};

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dragline_coding::Bounds;
-use dragline_extract::{Document, document_text};
+use dragline_extract::{Document, document_text, is_html};
 use dragline_storage::{Payload, Record};
+use serde_json::Value;
 
 use crate::{
     cell::{Cell, Column, Kind},
@@ -78,8 +79,8 @@ pub(crate) fn columns(body: Body) -> Vec<Column> {
 
 /// The cells of a record, without its body.
 pub(crate) fn cells(record: &Record) -> Vec<Cell> {
-    let word = |value: Result<serde_json::Value, serde_json::Error>| match value {
-        Ok(serde_json::Value::String(text)) => Cell::Text(text),
+    let word = |value: Result<Value, serde_json::Error>| match value {
+        Ok(Value::String(text)) => Cell::Text(text),
         _ => Cell::Null,
     };
     let timings = record.timings.as_ref();
@@ -122,6 +123,11 @@ pub fn line(record: &Record) -> String {
     String::from_utf8(line).unwrap_or_default()
 }
 
+/// The same as a value.
+pub fn value(record: &Record) -> Value {
+    serde_json::from_str(&line(record)).unwrap_or_default()
+}
+
 /// The body of a response with its content coding undone; the error is a sentence for people.
 pub(crate) fn decoded(payload: &Payload) -> Result<Bytes, String> {
     let coding = payload.body_head.content_encoding();
@@ -135,10 +141,13 @@ pub(crate) fn body(wanted: Body, record: &Record, payload: &Payload) -> Cell {
     match wanted {
         Body::None => Cell::Null,
         Body::Bytes => decoded(payload).ok().map_or(Cell::Null, Cell::Bytes),
-        Body::Text if !is_text(record.mime.as_deref()) => Cell::Null,
         Body::Text => {
             let Ok(bytes) = decoded(payload) else { return Cell::Null };
             let content_type = payload.body_head.field_str("content-type");
+            let is_text = record.mime.as_deref().map_or_else(|| is_html(content_type, &bytes), is_text);
+            if !is_text {
+                return Cell::Null;
+            }
             let document = Document { url: &record.url, content_type, body: &bytes };
             Cell::Text(document_text(&document, usize::MAX).0.into_owned())
         }
@@ -146,7 +155,7 @@ pub(crate) fn body(wanted: Body, record: &Record, payload: &Payload) -> Cell {
 }
 
 /// Types whose bodies are read by people.
-fn is_text(mime: Option<&str>) -> bool {
+fn is_text(mime: &str) -> bool {
     const OTHERS: [&str; 9] = [
         "application/json",
         "application/xml",
@@ -158,12 +167,7 @@ fn is_text(mime: Option<&str>) -> bool {
         "application/yaml",
         "application/sql",
     ];
-    mime.is_none_or(|mime| {
-        mime.starts_with("text/")
-            || mime.ends_with("+xml")
-            || mime.ends_with("+json")
-            || OTHERS.contains(&mime)
-    })
+    mime.starts_with("text/") || mime.ends_with("+xml") || mime.ends_with("+json") || OTHERS.contains(&mime)
 }
 
 #[cfg(test)]
@@ -175,8 +179,8 @@ mod tests {
         let json = r#"{"seq":3,"visit":1,"url":"http://a/","fetched_at":"2026-01-01T00:00:00Z"}"#;
         let record: Record = serde_json::from_str(json).unwrap();
         assert_eq!(cells(&record).len(), columns(Body::None).len());
-        let line: serde_json::Value = serde_json::from_str(&line(&record)).unwrap();
-        assert_eq!(line["timings"], serde_json::Value::Null);
+        let line = value(&record);
+        assert_eq!(line["timings"], Value::Null);
         assert_eq!((&line["seq"], &line["fetched_at"]), (&3.into(), &"2026-01-01T00:00:00.000Z".into()));
     }
 }

@@ -27,7 +27,7 @@ pub enum Shape {
     },
 }
 
-/// Why a record gave no row.
+/// Why a record gave no row, or one without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Passed {
     /// There was nothing of what is selected.
@@ -76,21 +76,25 @@ impl Shape {
         match self {
             Shape::Records(wanted) => {
                 let mut cells = record::cells(record);
+                let mut passed = None;
                 if *wanted != Body::None {
-                    let payload = payload(store, record)?;
-                    cells.push(payload.map_or(Cell::Null, |it| record::body(*wanted, record, &it)));
+                    let found = payload(store, record)?;
+                    cells.push(match found {
+                        Ok(payload) => payload.map_or(Cell::Null, |it| record::body(*wanted, record, &it)),
+                        Err(why) => {
+                            passed = Some(Passed::Failed(why));
+                            Cell::Null
+                        }
+                    });
                 }
                 each(cells);
-                Ok(None)
+                Ok(passed)
             }
             Shape::Selected { selection, only, limits } => {
-                let payload = match payload(store, record) {
+                let payload = match payload(store, record)? {
                     Ok(Some(payload)) => payload,
                     Ok(None) => return Ok(Some(Passed::Nothing)),
-                    Err(error @ StoreError::Corrupt { .. }) => {
-                        return Ok(Some(Passed::Failed(error.to_string())));
-                    }
-                    Err(error) => return Err(error),
+                    Err(why) => return Ok(Some(Passed::Failed(why))),
                 };
                 let rows = select(selection, limits, record, &payload, is_late);
                 let rows = match rows {
@@ -126,10 +130,15 @@ impl Shape {
     }
 }
 
-fn payload(store: &Store, record: &Record) -> Result<Option<Payload>, StoreError> {
-    match record.status {
-        Some(_) => store.payload(record).map(Some),
-        None => Ok(None),
+/// The payload; the inner error is of this one alone, and says why it is lost.
+fn payload(store: &Store, record: &Record) -> Result<Result<Option<Payload>, String>, StoreError> {
+    if record.status.is_none() {
+        return Ok(Ok(None));
+    }
+    match store.payload(record) {
+        Ok(payload) => Ok(Ok(Some(payload))),
+        Err(error @ StoreError::Corrupt { .. }) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
     }
 }
 

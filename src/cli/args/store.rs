@@ -4,18 +4,17 @@ use clap::Args as ClapArgs;
 
 use super::CrawlLimitArgs;
 
+/// Which records: what `query`, `export` and `reparse` have in common.
 #[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  dragline query --status 404\n  dragline query --host example.org --mime text/html --limit 20\n  dragline query --failures\n  dragline query --jsonl | jq -r '[.url,.status]|@tsv'"
-)]
-pub(in crate::cli) struct QueryArgs {
+#[command(next_help_heading = "Which records")]
+pub(in crate::cli) struct FilterArgs {
     /// Only URLs of this host (host, or host:port)
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
     /// Only this status: 404, 4xx, or 200-299
     #[arg(long, value_name = "STATUS")]
     pub status: Option<String>,
-    /// Only this type, as in text/html
+    /// Only this type, as in text/html; image/ for all of a kind
     #[arg(long, value_name = "TYPE")]
     pub mime: Option<String>,
     /// From this sequence number on
@@ -33,9 +32,46 @@ pub(in crate::cli) struct QueryArgs {
     /// Every response of a URL, not only its last one
     #[arg(long)]
     pub all: bool,
+}
+
+/// What is made of a page: rows of one's own.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Rows of one's own")]
+pub(in crate::cli) struct SelectArgs {
+    /// A column: NAME=SELECTOR with a CSS selector (::text, ::html or @ATTRIBUTE behind it) or a JSON pointer;
+    /// NAME[]=SELECTOR for all matches as a list (repeatable)
+    #[arg(long, value_name = "NAME=SELECTOR")]
+    pub select: Vec<String>,
+    /// A row for each element that a CSS selector matches, or of the array that a JSON pointer leads to; --select is
+    /// relative to it
+    #[arg(long, value_name = "SELECTOR", requires = "select")]
+    pub each: Option<String>,
+    /// Only the selected columns, without url, fetched_at and status
+    #[arg(long, requires = "select")]
+    pub only: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline query --status 404\n  dragline query --host example.org --mime text/html --limit 20\n  dragline query --failures\n  dragline query --jsonl | jq -r '[.url,.status]|@tsv'\n  dragline query --select title=h1 --select price=.price@content --csv > prices.csv\n  dragline query --each article --select 'name=h2' --select 'tags[]=.tag'\n  dragline query --mime application/json --each /items --select /id --select name=/name --jsonl"
+)]
+pub(in crate::cli) struct QueryArgs {
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub select: SelectArgs,
     /// One JSON object a line
     #[arg(long)]
     pub jsonl: bool,
+    /// Comma-separated (RFC 4180); a cell that a spreadsheet would run as a formula gets an apostrophe
+    #[arg(long, conflicts_with = "jsonl")]
+    pub csv: bool,
+    /// The same, with every cell as it is
+    #[arg(long, conflicts_with_all = ["jsonl", "csv"])]
+    pub csv_raw: bool,
+    /// Only how many rows there are
+    #[arg(long, conflicts_with_all = ["jsonl", "csv", "csv_raw"])]
+    pub count: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -15,7 +15,6 @@ use super::{Explained, outcome, rules::Rules};
 use crate::{
     cli::{
         Trouble,
-        query::line,
         remembered::Remembered,
         text::{counted, printable, span, time},
     },
@@ -138,7 +137,7 @@ fn visit(record: &Record, place: Option<&Place>) -> String {
 pub(super) fn json(explained: &Explained, crawl: &Remembered) -> Result<(), Trouble> {
     let (spelling, rules, now) = (&explained.spelling, &explained.rules, crawl.now);
     let visits = explained.visits.iter().map(|(record, place)| {
-        let mut visit = line(record);
+        let mut visit = dragline_export::value(record);
         visit["place"] = json!(place.as_ref().map(|Place { file, offset, bytes }| {
             json!({ "file": file, "offset": offset, "bytes": bytes })
         }));
