@@ -12,6 +12,10 @@ use std::{
 };
 
 use common::outcomes;
+use dragline::{
+    Crawl, Report, Running,
+    config::{ByteSize, Config},
+};
 use dragline_fakeweb::{Expect, Faults, Manners, Promise, Refusals, RobotsKinds, Web, WebSpec};
 
 /// How many times as many hosts as in a quick run.
@@ -198,6 +202,99 @@ fn standing_still_is_no_excuse() {
         }
         assert!(child.wait().unwrap().success());
         assert_found(&web, dir.path());
+        web.manners(&promise)
+    });
+}
+
+/// A crawl of a web in this process, which keeps a promise.
+fn start(web: &Web, store: &Path, promise: &Promise, change: impl FnOnce(&mut Config)) -> Running {
+    let mut config = Config { store: store.into(), resolve: web.resolve_rules(), ..Config::default() };
+    config.crawl.delay = promise.delay.into();
+    config.crawl.per_host = promise.per_host;
+    config.crawl.retry_wait = Duration::from_millis(20).into();
+    config.crawl.back_off = Duration::from_millis(100).into();
+    config.crawl.patience = Duration::from_secs(4).into();
+    config.crawl.fetchers = 1;
+    config.fetch.head_timeout = Duration::from_millis(400).into();
+    config.fetch.max_body = ByteSize::from_mib(1);
+    change(&mut config);
+    Crawl::new(web.seeds()).config(config).start().expect("the crawl begins")
+}
+
+/// A report of a crawl that came to its end.
+#[track_caller]
+fn assert_finished(report: &Report) {
+    assert_eq!(report.stopped_because, "finished", "{report:?}");
+}
+
+/// Crawls of one process, each with a store of its own, are no less polite than one: by the server's log they might be
+/// one.
+#[test]
+fn crawls_of_one_process_are_as_polite_as_one() {
+    for crawls in [2, 3] {
+        assert_kept(|| {
+            let web = moody(12 * scale()).start().unwrap();
+            let dirs: Vec<_> = (0..crawls).map(|_| tempfile::tempdir().unwrap()).collect();
+            let promise = Promise { delay: Duration::from_millis(200), ..Promise::default() };
+            let running: Vec<_> = dirs.iter().map(|dir| start(&web, dir.path(), &promise, |_| ())).collect();
+            for (crawl, dir) in running.into_iter().zip(&dirs) {
+                assert_finished(&crawl.wait());
+                assert_found(&web, dir.path());
+            }
+            web.manners(&promise)
+        });
+    }
+}
+
+/// So they are where their hosts share addresses.
+#[test]
+fn crawls_of_one_process_share_addresses() {
+    assert_kept(|| {
+        let spec = WebSpec { addresses: 3, refusals: Refusals::default(), ..moody(9 * scale()) };
+        let web = spec.start().unwrap();
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let ip_delay = Duration::from_millis(40);
+        let promise =
+            Promise { delay: Duration::from_millis(200), ip_delay, per_ip: 2, ..Promise::default() };
+        let running = dirs.each_ref().map(|dir| {
+            start(&web, dir.path(), &promise, |config| {
+                config.crawl.ip_delay = Some(ip_delay.into());
+                config.crawl.per_ip = Some(2);
+            })
+        });
+        for (crawl, dir) in running.into_iter().zip(&dirs) {
+            assert_finished(&crawl.wait());
+            assert_found(&web, dir.path());
+        }
+        web.manners(&promise)
+    });
+}
+
+/// One of two is given up with its requests under way, three times, and begun again: the other goes on as if nothing
+/// had been, and no host is asked sooner for it.
+#[test]
+fn a_crawl_that_is_given_up_leaves_the_others_their_turns() {
+    assert_kept(|| {
+        let web = moody(12 * scale()).start().unwrap();
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let mut promise = Promise { delay: Duration::from_millis(200), ..Promise::default() };
+        let stays = start(&web, dirs[0].path(), &promise, |_| ());
+        for _ in 0..3 {
+            let crawl = start(&web, dirs[1].path(), &promise, |config| {
+                config.crawl.drain_limit = Duration::ZERO.into();
+            });
+            let enough = web.requests() + 40;
+            while web.requests() < enough && !crawl.wait_timeout(Duration::from_millis(1)) {}
+            // What was out may have been answered, with a rest that nobody has heard of.
+            promise.kills.push(Instant::now());
+            crawl.handle().drain();
+            crawl.wait();
+        }
+        assert_finished(&start(&web, dirs[1].path(), &promise, |_| ()).wait());
+        assert_finished(&stays.wait());
+        for dir in &dirs {
+            assert_found(&web, dir.path());
+        }
         web.manners(&promise)
     });
 }

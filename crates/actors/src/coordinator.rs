@@ -4,11 +4,14 @@
 //! every visit that is out. A coordinator begins each of its lives by asking storage what is left to do, so
 //! its death loses nothing.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    sync::{Arc, LazyLock},
+    time::{Instant, SystemTime},
+};
 
 use actix::prelude::*;
 use dragline_fetch::Shared;
-use dragline_frontier::{Counts, Frontier, Limits, Verdict};
+use dragline_frontier::{Commons, Counts, Frontier, Limits, Verdict};
 use dragline_model::{Link, Receipt, Settled, VisitId};
 use dragline_politeness::{Epoch, Stamp};
 use dragline_storage::{Replayed, Store, StoreError};
@@ -19,12 +22,15 @@ use crate::{
     heard::Heard,
     lifeline::Lifeline,
     messages::{
-        Admit, CatchUp, Checkpointed, Die, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished, Found,
+        Admit, Again, CatchUp, Checkpointed, Die, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished, Found,
         Memory, Pause, Recall, Recalled, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
     },
     revisits::Revisits,
     ring::{Control, Lines, StopReason, first_visit},
 };
+
+/// The hosts and addresses that the crawls of this process ask: two of them are as polite as one.
+static COMMONS: LazyLock<Commons> = LazyLock::new(Commons::default);
 
 /// What every life of the coordinator begins with.
 #[derive(Debug, Clone)]
@@ -304,6 +310,8 @@ impl Coordinator {
     fn ask(&mut self, from_checkpoint: bool) {
         self.asked += 1;
         self.frontier = new_frontier(&self.orders, self.kept.len(), &self.files);
+        let again = self.lines.again.clone();
+        self.frontier.join(COMMONS.seat(self.epoch, Arc::new(move || again.send(Again))));
         for (fetcher, is_up) in self.up.iter().enumerate() {
             if *is_up {
                 self.frontier.fetcher_up(fetcher, self.orders.slots_per_fetcher);
@@ -412,11 +420,6 @@ impl Handler<Found> for Coordinator {
         self.turn(ctx);
     }
 }
-
-/// To itself: there is more to do.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct Again;
 
 impl Handler<Again> for Coordinator {
     type Result = ();

@@ -139,6 +139,11 @@ pub struct Checkpointed {
 
 // ---- control ----
 
+/// To the coordinator, from itself or from another crawl that left a host: there may be more to do.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Again;
+
 /// To the coordinator: grant nothing more until [`Resume`].
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]

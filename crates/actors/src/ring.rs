@@ -28,8 +28,9 @@ use crate::{
     harvester::{Follow, Rules},
     lifeline::Lifeline,
     messages::{
-        Admit, CatchUp, Checkpointed, Close, Closed, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished,
-        Found, Keep, Pause, Recall, Recalled, Reoffer, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
+        Admit, Again, CatchUp, Checkpointed, Close, Closed, Drain, Due, Fetch, FetcherLost, FetcherUp,
+        Finished, Found, Keep, Pause, Recall, Recalled, Reoffer, Resume, Settle, Sow, Sown, StorageUp,
+        StoreFailed,
     },
     restart::Intensity,
     storage::StorageActor,
@@ -160,6 +161,7 @@ pub(crate) struct Lines {
     pub found: Line<Found>,
     pub checkpointed: Line<Checkpointed>,
     pub due: Line<Due>,
+    pub again: Line<Again>,
     pub admit: Line<Admit>,
     pub pause: Line<Pause>,
     pub resume: Line<Resume>,
@@ -206,6 +208,7 @@ impl Control {
             found: Line::default(),
             checkpointed: Line::default(),
             due: Line::default(),
+            again: Line::default(),
             admit: Line::default(),
             pause: Line::default(),
             resume: Line::default(),
@@ -388,6 +391,7 @@ fn coordinator(plan: &Plan, control: &Control) -> ChildSpec {
             lines.found.connect(address.clone().recipient());
             lines.checkpointed.connect(address.clone().recipient());
             lines.due.connect(address.clone().recipient());
+            lines.again.connect(address.clone().recipient());
             lines.admit.connect(address.clone().recipient());
             lines.pause.connect(address.clone().recipient());
             lines.resume.connect(address.clone().recipient());

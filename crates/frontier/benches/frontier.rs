@@ -2,13 +2,14 @@
 
 use std::{
     hint::black_box,
-    time::{Duration, SystemTime},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
 };
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use dragline_frontier::{Frontier, Limits, Manners, MemoryTails, RuleBook};
+use dragline_frontier::{Commons, Frontier, Limits, Manners, MemoryTails, RuleBook};
 use dragline_model::{CanonicalUrl, Link, Receipt, Settled, Timestamp, Visit, VisitId};
-use dragline_politeness::{PaceRules, Stamp};
+use dragline_politeness::{Epoch, PaceRules};
 
 const PAGES: usize = 10_000;
 
@@ -45,18 +46,29 @@ fn receipt(visit: Visit) -> Receipt {
 fn admit_and_next(c: &mut Criterion) {
     let mut group = c.benchmark_group("frontier");
     group.throughput(Throughput::Elements(PAGES as u64));
-    for hosts in [1, 1_000] {
+    let epoch = Epoch::new(Instant::now(), SystemTime::now());
+    let now = epoch.stamp(epoch.begun());
+    // Beside how many other crawls of its process; none where it has joined nobody.
+    for (hosts, others) in
+        [(1, None), (1_000, None), (1, Some(0)), (1_000, Some(0)), (1, Some(1)), (1_000, Some(1))]
+    {
         let links = links(hosts);
-        group.bench_function(format!("admit, grant, settle; {hosts} hosts"), |b| {
+        let among = others.map_or(String::new(), |others| format!("; among {others} others"));
+        group.bench_function(format!("admit, grant, settle; {hosts} hosts{among}"), |b| {
             b.iter_batched(
                 || {
                     let mut frontier =
                         Frontier::new(limits(), 2, VisitId(0), Box::new(MemoryTails::default()));
                     frontier.fetcher_up(0, 128);
                     frontier.fetcher_up(1, 128);
-                    (frontier, links.clone(), Stamp::new(Duration::from_secs(1_790_000_000)))
+                    let commons = Commons::default();
+                    let seats = others.map(|others| {
+                        frontier.join(commons.seat(epoch, Arc::new(|| {})));
+                        (0..others).map(|_| commons.seat(epoch, Arc::new(|| {}))).collect::<Vec<_>>()
+                    });
+                    (frontier, links.clone(), seats)
                 },
-                |(mut frontier, links, now)| {
+                |(mut frontier, links, seats)| {
                     for link in links {
                         frontier.admit(link, None, 0, now);
                     }
@@ -65,7 +77,7 @@ fn admit_and_next(c: &mut Criterion) {
                             black_box(frontier.settle(&receipt(grant.visit), now, SystemTime::UNIX_EPOCH));
                         }
                     }
-                    frontier
+                    (frontier, seats)
                 },
                 BatchSize::LargeInput,
             );

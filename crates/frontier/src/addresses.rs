@@ -7,7 +7,9 @@ use std::{
     net::IpAddr,
 };
 
-use dragline_politeness::{Pace, PaceRules, Stamp};
+use dragline_politeness::{Pace, Stamp};
+
+use crate::commons::Key;
 
 /// One address.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) struct Gate {
     pub line: VecDeque<usize>,
     /// It is in the calendar.
     pub in_calendar: bool,
+    /// What the crawls of its process know it by, once it has been looked up.
+    pub known_by: Option<Key>,
 }
 
 /// See the module's documentation.
@@ -35,7 +39,7 @@ impl Addresses {
             if let Some(at) = asked_perhaps {
                 pace.assume_started(at);
             }
-            self.gates.push(Gate { ip, pace, line: VecDeque::new(), in_calendar: false });
+            self.gates.push(Gate { ip, pace, line: VecDeque::new(), in_calendar: false, known_by: None });
             self.gates.len() - 1
         })
     }
@@ -63,12 +67,5 @@ impl Addresses {
 
     pub(crate) fn each_pace(&mut self) -> impl Iterator<Item = &mut Pace> {
         self.gates.iter_mut().map(|gate| &mut gate.pace)
-    }
-}
-
-impl Gate {
-    /// May one more host go through now? If not, from when on; none where one has to come home first.
-    pub(crate) fn opens(&self, rules: &PaceRules, now: Stamp) -> Option<Stamp> {
-        self.pace.next_start(rules, now).map(|next| next.at)
     }
 }

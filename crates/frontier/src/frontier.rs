@@ -2,6 +2,7 @@
 //!
 //! Owns the state of the crawl between two messages. `now` is an argument everywhere.
 
+mod company;
 mod explain;
 mod grant;
 mod keep;
@@ -30,6 +31,7 @@ pub use revisit::Looked;
 use crate::{
     Brought, Counts, RetryTable, Scope, TrapRules, Traps,
     addresses::Addresses,
+    commons::Seat,
     host::{Address, Host},
     parked::Parked,
     queue::{Rank, Store},
@@ -120,7 +122,7 @@ pub enum Verdict {
 }
 
 /// See [`on_its_way`].
-const ON_ITS_WAY: Duration = Duration::from_millis(100);
+pub(crate) const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 /// Priorities around which the classes lie: seeds first, then sitemaps, then everything else.
 const CLASS: i16 = 100;
@@ -170,9 +172,9 @@ struct Returned {
     waits: bool,
 }
 
-/// What the calendar wakes.
+/// Whom the calendar wakes, or another crawl calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Alarm {
+pub(crate) enum Alarm {
     Host(usize),
     Gate(usize),
 }
@@ -191,6 +193,8 @@ struct Later {
 #[derive(Debug)]
 pub struct Frontier {
     limits: Limits,
+    /// Among the other crawls of its process.
+    seat: Option<Seat>,
     tails: Box<dyn Tails>,
     hosts: Vec<Host>,
     by_key: HashMap<HostKey, usize>,
@@ -244,6 +248,7 @@ impl Frontier {
         }
         Self {
             limits,
+            seat: None,
             tails,
             hosts: Vec::new(),
             by_key: HashMap::new(),
@@ -271,6 +276,12 @@ impl Frontier {
             revisiting: FingerprintSet::default(),
             replayed: FingerprintMap::default(),
         }
+    }
+
+    /// Shares the pace of hosts and addresses with the other crawls of the same [`Commons`](crate::Commons). To be
+    /// called before anything is granted; the stamps it is called with are to be those of the seat's epoch.
+    pub fn join(&mut self, seat: Seat) {
+        self.seat = Some(seat);
     }
 
     /// Begins without a checkpoint: what waits was found by an earlier run, and no host is asked sooner than a delay

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dragline_model::{CanonicalUrl, HostKey, Settled};
 use dragline_politeness::{Pace, Stamp, Told};
 
-use crate::{queue::Queue, robots::OriginRobots, rules::HostRules};
+use crate::{commons::Key, queue::Queue, robots::OriginRobots, rules::HostRules};
 
 /// Contacts that bring no answer after which a host that has never answered is left for the next run: as many as a
 /// URL gets attempts.
@@ -66,6 +66,8 @@ pub(crate) struct Host {
     /// The origin of the URL in front, as an index into `robots`.
     pub front_origin: usize,
     pub address: Address,
+    /// What the crawls of its process know it by, once it has been looked up.
+    pub known_by: Option<Key>,
     /// Its address has let it through, for one visit.
     pub through_gate: bool,
     answered: bool,
@@ -85,6 +87,7 @@ impl Host {
             robots: Default::default(),
             front_origin: 0,
             address: Address::Unasked,
+            known_by: None,
             through_gate: false,
             answered: false,
             silence: None,

@@ -8,6 +8,8 @@
 //!
 //! All of it outlives the process: [`Frontier::checkpoint`], [`Frontier::restore`], [`Frontier::replay`].
 //!
+//! Crawls of one process share the pace of hosts and addresses: [`Commons`].
+//!
 //! Politeness is *who holds what*: a host's next turn is fixed when a visit is granted, and a visit that is
 //! out counts against the host until it is settled, so nobody has to check a rate anywhere else.
 //!
@@ -36,6 +38,9 @@ pub use frontier::{
     Checkpoint, Frontier, Grant, LeftHost, Limits, Looked, Score, ScoreFn, Unreadable, Verdict,
 };
 pub use frontier::{Explanation, HostStanding, RobotsStanding, Whereabouts};
+
+mod commons;
+pub use commons::{Commons, Seat};
 
 mod counts;
 pub use counts::Counts;

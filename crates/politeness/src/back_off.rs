@@ -86,6 +86,13 @@ impl BackOff {
         is_new
     }
 
+    /// Nothing before this either; true if that makes the wait longer.
+    pub(crate) fn rest_until(&mut self, until: Stamp) -> bool {
+        let is_longer = until > self.until;
+        self.until = self.until.max(until);
+        is_longer
+    }
+
     /// After a restart, with a clock that may have been set back since: no wait is longer than it was.
     pub fn resumed(&mut self, now: Stamp) {
         if self.stepped_at > now {

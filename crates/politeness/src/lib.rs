@@ -46,7 +46,7 @@ mod directives;
 pub use directives::{Directives, meta_robots, x_robots_tag};
 
 mod pace;
-pub use pace::{Adaptive, Because, NextStart, Pace, PaceRules, Told};
+pub use pace::{Adaptive, Because, Elsewhere, NextStart, Pace, PaceRules, Told};
 
 mod back_off;
 pub use back_off::{BackOff, BackOffRules};

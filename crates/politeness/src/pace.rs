@@ -13,6 +13,9 @@ use crate::{BackOff, BackOffRules, Stamp, retry_after};
 mod because;
 pub use because::{Because, NextStart};
 
+mod elsewhere;
+pub use elsewhere::Elsewhere;
+
 /// What a host is promised. Configured, shared by many hosts, and so kept apart from their [`Pace`]s.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PaceRules {
@@ -139,6 +142,12 @@ impl Told {
 pub struct Pace {
     #[serde(skip)]
     out: u32,
+    /// Requests of others, see [`Elsewhere`].
+    #[serde(skip)]
+    out_elsewhere: u32,
+    /// What others were told.
+    #[serde(skip)]
+    crawl_delay_elsewhere: Option<Duration>,
     last_start: Option<Stamp>,
     /// The random number of the last start.
     chance: f32,
@@ -157,7 +166,7 @@ impl Pace {
     /// When the next request may start; none while all that may be out are out. Where it may be now, that is
     /// now, [`Because::Free`].
     pub fn next_start(&self, rules: &PaceRules, now: Stamp) -> Option<NextStart> {
-        if self.out >= rules.concurrency.max(1) {
+        if self.out.saturating_add(self.out_elsewhere) >= rules.concurrency.max(1) {
             return None;
         }
         Some(self.earliest(rules, now))
@@ -241,7 +250,8 @@ impl Pace {
             let longest = adaptive.max.max(adaptive.min);
             scaled(response, adaptive.factor).clamp(adaptive.min, longest)
         });
-        let asked = self.crawl_delay.map(|delay| delay.min(rules.crawl_delay_max));
+        let asked = self.crawl_delay.max(self.crawl_delay_elsewhere);
+        let asked = asked.map(|delay| delay.min(rules.crawl_delay_max));
         let mut longest = (rules.delay, Because::Delay);
         for (delay, because) in [(adaptive, Because::Adaptive), (asked, Because::CrawlDelay)] {
             if let Some(delay) = delay.filter(|delay| *delay > longest.0) {
@@ -260,7 +270,7 @@ impl Pace {
     /// To be called once with what an earlier run kept: its requests are over, and where the system's clock was
     /// set back meanwhile, no wait is longer than it was.
     pub fn resumed(&mut self, now: Stamp) {
-        self.out = 0;
+        (self.out, self.out_elsewhere) = (0, 0);
         self.last_start = self.last_start.map(|start| start.min(now));
         self.refused.resumed(now);
         self.unreached.resumed(now);
@@ -291,8 +301,13 @@ impl Pace {
             }
             wait => format!("in {:?}", Duration::from_secs(wait.as_secs())),
         };
-        let but = if self.out >= most { ", once one of them is home" } else { "" };
-        format!("{} of {most} requests out; the next may start {when}{but}: {}", self.out, next.because)
+        let out = self.out.saturating_add(self.out_elsewhere);
+        let but = if out >= most { ", once one of them is home" } else { "" };
+        let others = match self.out_elsewhere {
+            0 => String::new(),
+            others => format!(", {others} of them another crawl's"),
+        };
+        format!("{out} of {most} requests out{others}; the next may start {when}{but}: {}", next.because)
     }
 }
 

@@ -67,6 +67,11 @@ impl Epoch {
         Self { instant, since_1970: wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() }
     }
 
+    /// The instant it was made with.
+    pub fn begun(&self) -> Instant {
+        self.instant
+    }
+
     /// The stamp of an instant.
     pub fn stamp(&self, instant: Instant) -> Stamp {
         let since_1970 = match instant.checked_duration_since(self.instant) {

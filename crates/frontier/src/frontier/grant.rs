@@ -7,6 +7,7 @@ use dragline_politeness::{NextStart, Stamp};
 
 use super::{Alarm, Errand, Frontier, Grant, Out};
 use crate::{
+    commons::Turn,
     host::{Address, Place},
     queue::{Queue, Rank, Store},
     robots::Gate as RobotsGate,
@@ -39,6 +40,7 @@ impl Frontier {
     /// Grants as many visits as slots, turns and budgets allow.
     pub fn grant(&mut self, now: Stamp) -> Vec<Grant> {
         self.wake(now);
+        self.answer_calls(now);
         let mut grants = Vec::new();
         let mut vain = 0;
         self.more_to_judge = false;
@@ -188,7 +190,12 @@ impl Frontier {
         if self.limits.max_pages == Some(0) {
             return Step::Rest;
         }
-        let Some(next) = host.pace.next_start(&pace, now) else { return Step::Rest };
+        let next = match self.turn_of(index, &pace, now) {
+            Turn::Next(next) => next,
+            Turn::Home => return Step::Rest,
+            Turn::After(at) => return Step::At(at),
+        };
+        let host = &mut self.hosts[index];
         let mut robots = None;
         if obeys {
             let origin = usize::from(url.is_https());
@@ -215,13 +222,12 @@ impl Frontier {
         }
         let Some((origin, url, hops)) = robots else { return Step::Url };
         if let Some(other) = also {
-            let other = &self.hosts[other];
-            let pace = other.rules.of(&url).pace;
-            match other.pace.next_start(&pace, now) {
-                Some(next) if next.at <= now => {}
-                Some(next) => return Step::At(next.at),
+            let pace = self.hosts[other].rules.of(&url).pace;
+            match self.turn_of(other, &pace, now) {
+                Turn::Next(next) if next.at <= now => {}
+                Turn::Next(next) => return Step::At(next.at),
                 // It is told of no end of its visits; a moment later it is looked at again.
-                None => return Step::At(now + LOOKED_AT_AGAIN),
+                Turn::Home | Turn::After(_) => return Step::At(now + LOOKED_AT_AGAIN),
             }
         }
         Step::Robots { origin, url, hops, also }
@@ -246,9 +252,9 @@ impl Frontier {
             Address::Known(gate) => {
                 // Others may have gone through since this one was let through.
                 let in_turn = self.hosts[index].through_gate || also.is_some();
-                let gate_now = self.addresses.gate(gate);
-                match gate_now.opens(&rules, now) {
-                    Some(opens) if opens <= now && (in_turn || gate_now.line.is_empty()) => None,
+                let is_alone = self.addresses.gate(gate).line.is_empty();
+                match self.opens(gate, &rules, now) {
+                    Some(opens) if opens <= now && (in_turn || is_alone) => None,
                     Some(opens) if also.is_some() => Some(Step::At(opens)),
                     None if also.is_some() => soon(also),
                     _ => Some(Step::Gate(gate)),
@@ -306,6 +312,9 @@ impl Frontier {
             match self.step(index, now) {
                 Step::Rest | Step::At(_) | Step::Gate(_) => return None,
                 Step::Robots { origin, url, hops, also } => {
+                    if !self.begin(index, &url, also, now) {
+                        return None;
+                    }
                     return Some(self.ask_for_rules(index, fetcher, origin, url, hops, also, now));
                 }
                 Step::Url => {
@@ -317,6 +326,11 @@ impl Frontier {
                         || self.is_trap(&waiting)
                         || self.is_forbidden(index, &waiting, now);
                     if !is_left {
+                        if !self.begin(index, &waiting.link.url, None, now) {
+                            self.hosts[index].queue_of(&waiting.link.url).push_front(rank, waiting);
+                            self.counts.queued += 1;
+                            return None;
+                        }
                         return Some(self.ask(index, fetcher, rank, waiting, now));
                     }
                 }
@@ -459,7 +473,7 @@ impl Frontier {
     /// Lets one host through, if there is one and it may.
     pub(super) fn open_gate(&mut self, gate: usize, now: Stamp) {
         let Some(rules) = self.limits.address else { return };
-        while self.addresses.gate(gate).opens(&rules, now).is_some_and(|at| at <= now) {
+        while self.opens(gate, &rules, now).is_some_and(|at| at <= now) {
             let Some(host) = self.addresses.gate(gate).line.pop_front() else { return };
             let it = &mut self.hosts[host];
             it.place = Place::Aside;
@@ -476,10 +490,13 @@ impl Frontier {
 
     fn set_gate_alarm(&mut self, number: usize, now: Stamp) {
         let Some(rules) = self.limits.address else { return };
-        let gate = self.addresses.gate(number);
+        if self.addresses.gate(number).line.is_empty() {
+            return;
+        }
         // Where one has to come home first, that opens it.
-        let Some(at) = gate.opens(&rules, now) else { return };
-        if !gate.line.is_empty() && !gate.in_calendar {
+        let Some(at) = self.opens(number, &rules, now) else { return };
+        let gate = self.addresses.gate(number);
+        if !gate.in_calendar {
             gate.in_calendar = true;
             self.calendar.push(Reverse((at, Alarm::Gate(number))));
         }

@@ -76,6 +76,7 @@ impl Frontier {
                     let pace = self.hosts[other].rules.of(url).pace;
                     self.hosts[other].pace.ended(&pace, started, now, told);
                     self.hosts[other].pace.assume_started(asked);
+                    self.leave_host(other, now);
                     self.place_anew(other, now);
                 }
                 self.hear_rules(host, origin, hops, receipt, now);
@@ -103,6 +104,7 @@ impl Frontier {
         host.pace.ended(&rules, started, now, told);
         // The server saw the request when its connection stood, not when it was granted.
         host.pace.assume_started(asked);
+        self.leave_host(index, now);
         self.leave_address(goes_to.unwrap_or(index), started, asked, now);
         // Wherever it stood, its next turn may be another.
         if let Place::Calendar(_) = self.hosts[index].place {
@@ -118,6 +120,7 @@ impl Frontier {
         let gate = self.addresses.gate(number);
         gate.pace.ended(&rules, started, now, Told::Nothing);
         gate.pace.assume_started(asked);
+        self.leave_gate(number, now);
         self.open_gate(number, now);
     }
 
@@ -248,6 +251,7 @@ impl Frontier {
                     let rules = self.hosts[host].rules.base().pace;
                     for it in [Some(host), also].into_iter().flatten() {
                         self.hosts[it].pace.ended(&rules, started, now, Told::Nothing);
+                        self.leave_host(it, now);
                         self.place_anew(it, now);
                     }
                     self.leave_address(also.unwrap_or(host), started, now, now);

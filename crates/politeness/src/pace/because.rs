@@ -46,6 +46,13 @@ pub enum Because {
     },
 }
 
+impl Because {
+    /// It is nothing but the time between two starts.
+    pub fn is_delay(&self) -> bool {
+        matches!(self, Because::Delay | Because::Adaptive | Because::CrawlDelay)
+    }
+}
+
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
