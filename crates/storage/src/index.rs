@@ -6,24 +6,33 @@
 
 mod source;
 
+mod packed;
 mod rows;
 
 mod held;
+mod merge;
 mod open;
 mod tree;
 mod write;
 
 use std::{path::Path, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::{
     StoreError,
     error::REBUILD,
-    schema::{self, RECORD, State},
+    schema::{
+        State,
+        pieces::{Packing as _, RecordList, UrlList},
+    },
 };
-use source::{Scan, Source, Span};
+use packed::Packed;
+use source::{Span, behind_prefix};
 
-pub(crate) use held::{Backlog, Draft};
+pub(crate) use held::{Backlog, Draft, Found};
 pub(crate) use rows::{Row, Rows, Visits};
+pub(crate) use source::Source;
 pub(crate) use tree::Tree;
 
 /// The index of one store, for reading. What was committed before a question is in its answer.
@@ -54,21 +63,25 @@ impl Index {
 
     /// One record.
     pub(crate) fn row(&self, seq: u64) -> Result<Option<Row>, StoreError> {
-        let value = self.source.get(&schema::record_key(seq))?;
+        let value = self.source.row(seq)?;
         value.map(|value| Row::new(self.path(), seq, value)).transpose()
     }
 
     /// Every record from a sequence number on, in order.
     pub(crate) fn rows(&self, from: u64) -> Result<Rows, StoreError> {
         self.source.settled()?;
-        let span = Span { start: schema::record_key(from).to_vec(), end: vec![RECORD + 1] };
-        Ok(Rows::new(Scan::new(self.source.clone(), span)))
+        let start = RecordList.key(&(from, Bytes::new()));
+        let span = Span { start, end: behind_prefix(RecordList.prefix()) };
+        Packed::new(self.source.clone(), RecordList, span).map(Rows)
     }
 
     /// The visits of all URLs whose key begins with `prefix`, in order of URL and then of sequence, from the
     /// front or from the back.
     pub(crate) fn visits(&self, prefix: &[u8]) -> Result<Visits, StoreError> {
         self.source.settled()?;
-        Ok(Visits::new(Scan::new(self.source.clone(), Span::of_prefix(prefix))))
+        Packed::new(self.source.clone(), UrlList, Span::of_prefix(prefix))
     }
 }
+
+#[cfg(test)]
+mod tests;

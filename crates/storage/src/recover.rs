@@ -95,12 +95,12 @@ pub(crate) fn catch_up(
         let file = OpenOptions::new().append(true).open(&path).map_err(StoreError::io("open", &path))?;
         disk.cut(&file, state.reached.offset).map_err(StoreError::io("cut", &path))?;
     }
-    tree.catch_up_urls()?;
+    tree.catch_up()?;
     Ok((state, recovery))
 }
 
 /// The archive is the log: where it ends before the index does, something took from it.
-fn check_not_behind(archive: &Path, reached: Position) -> Result<(), StoreError> {
+pub(crate) fn check_not_behind(archive: &Path, reached: Position) -> Result<(), StoreError> {
     if reached.offset == 0 {
         return Ok(());
     }

@@ -5,22 +5,30 @@
 //!
 //! # `index/`
 //!
-//! One sled tree, three kinds of key, told apart by their first byte:
+//! One sled tree. Entries are kept in order, many to a key: a key is spelled like the first entry of its *piece*, the value
+//! has the others ([`pieces`] says how). The first byte tells what they are:
 //!
-//! | key | value |
-//! |---|---|
-//! | `r` seq (8 bytes, big-endian) | [`Location`], then the record's JSON ([`crate::record`]) |
-//! | `u` SURT, 0, `h` or `s`, seq (8 bytes, big-endian) | empty |
-//! | `m` name | `state`: the [`State`] as JSON; `urls`: the sequence (8 bytes) up to which `u` keys are written |
+//! | entry, and so key | with it | a piece has up to |
+//! |---|---|---|
+//! | `r` seq | [`Location`], then the record's JSON ([`crate::record`]) | 16, deflated together |
+//! | `u` SURT, 0, `h` or `s`, seq | | 16 |
+//! | `t` milliseconds, seq | | 192 |
+//! | `ps` status, seq; 0 for a failure | | 256 |
+//! | `pm` type, 0, seq | | 256 |
+//! | `ph` the host's part of a SURT, seq | | 256 |
+//! | `pS`, `pM`, `pH` | the same, of what was asked for as a robots.txt | 256 |
+//! | `m` name | `format`: [`INDEX_FORMAT`] (4 bytes); `state`: the [`State`] as JSON; `listed`: the sequence (8 bytes) up to which entries other than `r` are written | 1 |
 //!
-//! **Everything here is derived from the archive** and can be made anew from it. It is written behind the
-//! commits, in batches of some hundred by another thread, in this order: records, with `state` in the batch of
-//! the last of them; then `u` keys, sorted; then `urls`. So what `state` and `urls` speak of is there, and what
+//! Sequence numbers and milliseconds have 8 bytes, a status has 2, all big-endian.
+//!
+//! **Everything here is derived from the archive** and can be made anew from it: an index of another number is. It is
+//! written behind the commits by another thread, in this order: records, with `state` in the batch of the last of
+//! them; then the rest, sorted; then `listed`. So what `state` and `listed` speak of is there, and what
 //! a crash left behind them is written again, the same, by the replay. Whoever reads has what is held back
-//! written first.
+//! written first. A piece grows and is split, never emptied: no key is ever removed.
 //!
-//! The reason: each sled batch writes a buffer and wakes a thread, and a key at a random place costs 15 µs, a
-//! sorted one less.
+//! The reason: each sled batch writes a buffer and wakes a thread, a key at a random place costs 15 µs and 190 bytes of
+//! memory, and most of what is read is read in order.
 //!
 //! The SURT (sort-friendly URI) is the host's labels in reverse, each followed by a comma, the port where it
 //! is not the scheme's own, a closing parenthesis, path and query: `com,example,www,:8080)/path?q`. So a host
@@ -62,6 +70,8 @@
 //! [`Reached::entries`]: frontier::Reached::entries
 
 pub(crate) mod frontier;
+pub(crate) mod lists;
+pub(crate) mod pieces;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,10 +86,18 @@ use dragline_model::CanonicalUrl;
 /// | 2 | an unfinished segment's name ends in `.open`; every WARC record has a block digest; a group may lack its request, or its payload ([`crate::Record::absent`]); entries may forget ([`crate::schema`]) |
 pub const FORMAT: u32 = 2;
 
+/// The version of everything in `index/`. One of another number, older or newer, is made anew from the archive.
+///
+/// 1 had a key for each record and each visit, and no lists. It does not say its number.
+pub(crate) const INDEX_FORMAT: u32 = 2;
+
 pub(crate) const RECORD: u8 = b'r';
 pub(crate) const URL: u8 = b'u';
+pub(crate) const TIME: u8 = b't';
+pub(crate) const LIST: u8 = b'p';
+pub(crate) const FORMAT_KEY: &[u8] = b"mformat";
 pub(crate) const STATE_KEY: &[u8] = b"mstate";
-pub(crate) const URLS_KEY: &[u8] = b"murls";
+pub(crate) const LISTED_KEY: &[u8] = b"mlisted";
 
 /// A place in the archive: between records, or at the start of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -112,33 +130,40 @@ impl Location {
         for number in
             [u64::from(self.start.segment), self.start.offset, self.response, self.request, self.metadata]
         {
-            let mut rest = number;
-            while rest >= 0x80 {
-                out.push(rest as u8 | 0x80);
-                rest >>= 7;
-            }
-            out.push(rest as u8);
+            write_number(out, number);
         }
     }
 
     /// Reads what [`Location::encode`] wrote; gives what follows it too. `None` where it is cut or too long.
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let mut next = || {
-            let mut number = 0u64;
-            for shift in (0..64).step_by(7) {
-                let (&byte, rest) = bytes.split_first()?;
-                bytes = rest;
-                number |= u64::from(byte & 0x7f).checked_shl(shift)?;
-                if byte < 0x80 {
-                    return Some(number);
-                }
-            }
-            None
-        };
+        let mut next = || read_number(&mut bytes);
         let start = Position { segment: next()?.try_into().ok()?, offset: next()? };
         let location = Location { start, response: next()?, request: next()?, metadata: next()? };
         Some((location, bytes))
     }
+}
+
+/// A number as LEB128: seven bits a byte, the lowest first.
+pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Takes a number off the front; `None` where it is cut or too long.
+pub(crate) fn read_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// What the index knows of the whole: written with every batch.
@@ -179,14 +204,7 @@ pub struct Totals {
     pub links: u64,
 }
 
-/// The key of a record.
-pub(crate) fn record_key(seq: u64) -> [u8; 9] {
-    let mut key = [RECORD; 9];
-    key[1..].copy_from_slice(&seq.to_be_bytes());
-    key
-}
-
-/// The sequence number of a record's key; `None` for any other.
+/// The sequence number of the first record of a piece, from its key.
 pub(crate) fn record_key_seq(key: &[u8]) -> Option<u64> {
     match key {
         [RECORD, seq @ ..] => Some(u64::from_be_bytes(seq.try_into().ok()?)),
@@ -194,12 +212,7 @@ pub(crate) fn record_key_seq(key: &[u8]) -> Option<u64> {
     }
 }
 
-/// The sequence number at the end of a record's or URL's key.
-pub(crate) fn key_seq(key: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(*key.last_chunk()?))
-}
-
-/// The key of a URL, all but the sequence number: the prefix of every visit of it.
+/// What every entry of a URL's visits begins with: all but the sequence number.
 pub(crate) fn url_prefix(url: &CanonicalUrl) -> Vec<u8> {
     let mut key = host_prefix(url.authority());
     key.extend_from_slice(url.path_and_query().as_bytes());
@@ -209,7 +222,7 @@ pub(crate) fn url_prefix(url: &CanonicalUrl) -> Vec<u8> {
     key
 }
 
-/// The prefix of every key of a host, by its authority (`host` or `host:port`).
+/// What every entry of a host begins with, by its authority (`host` or `host:port`).
 pub(crate) fn host_prefix(authority: &str) -> Vec<u8> {
     let colon = authority.rfind(':').filter(|_| !authority.ends_with(']')).unwrap_or(authority.len());
     let (host, port) = authority.split_at(colon);

@@ -20,7 +20,7 @@ use crate::{
     frontier::{self, FrontierHome},
     gzip,
     home::{self, Home},
-    index::{Index, Row, Tree},
+    index::{Index, Row, Source as _, Tree},
     record::Entry,
     recover, replay, schema,
     schema::Location,
@@ -155,7 +155,14 @@ impl Store {
         }
         let archive = home.archive();
         home::make_private(&archive).map_err(StoreError::io("create", &archive))?;
-        let (tree, index_moved) = Tree::open(home.index(), options.cache_bytes)?;
+        let (mut tree, index_moved) = Tree::open(home.index(), options.cache_bytes)?;
+        if tree.is_of_another_format()? {
+            recover::check_not_behind(&archive, tree.state()?.reached)?;
+            tracing::info!(store = %home.dir.display(), "the index has another format: it is made anew from the archive");
+            drop(tree);
+            fs::remove_dir_all(home.index()).map_err(StoreError::io("remove", &home.index()))?;
+            tree = Tree::open(home.index(), options.cache_bytes)?.0;
+        }
         let tree = Arc::new(tree);
         let (_, mut recovery) = recover::catch_up(&tree, &archive, home.mark, &*disk)?;
         recovery.index_moved = index_moved;

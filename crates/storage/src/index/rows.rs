@@ -1,26 +1,31 @@
-//! What pairs of the index mean: records, and visits of URLs.
+//! What entries of the index mean: records, and visits of URLs.
 //!
 //! Owns the reading of both. Parses no record's JSON.
 
 use std::path::Path;
 
-use super::{source::Scan, tree::Value};
+use bytes::Bytes;
+
+use super::packed::Packed;
 use crate::{
     StoreError,
     error::REBUILD,
-    schema::{self, Location},
+    schema::{
+        Location,
+        pieces::{RecordList, UrlList},
+    },
 };
 
 /// A record as it stands in the index.
 pub(crate) struct Row {
     pub(crate) seq: u64,
-    value: Value,
+    value: Bytes,
     json_at: usize,
     pub(crate) location: Location,
 }
 
 impl Row {
-    pub(super) fn new(path: &Path, seq: u64, value: Value) -> Result<Self, StoreError> {
+    pub(super) fn new(path: &Path, seq: u64, value: Bytes) -> Result<Self, StoreError> {
         let Some((location, json)) = Location::decode(&value) else {
             return Err(StoreError::corrupt(path, format!("record {seq} has no location"), REBUILD));
         };
@@ -39,21 +44,12 @@ impl Row {
 }
 
 /// Records in order, from the front or from the back.
-pub(crate) struct Rows {
-    scan: Scan,
-}
+pub(crate) struct Rows(pub(super) Packed<RecordList>);
 
 impl Rows {
-    pub(super) fn new(scan: Scan) -> Self {
-        Self { scan }
-    }
-
-    fn row(&self, pair: Result<(Value, Value), StoreError>) -> Result<Row, StoreError> {
-        let (key, value) = pair?;
-        match schema::key_seq(&key) {
-            Some(seq) => Row::new(self.scan.path(), seq, value),
-            None => Err(StoreError::corrupt(self.scan.path(), "a record's key is cut", REBUILD)),
-        }
+    fn row(&self, entry: Result<(u64, Bytes), StoreError>) -> Result<Row, StoreError> {
+        let (seq, value) = entry?;
+        Row::new(self.0.path(), seq, value)
     }
 }
 
@@ -61,48 +57,17 @@ impl Iterator for Rows {
     type Item = Result<Row, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let pair = self.scan.next()?;
-        Some(self.row(pair))
+        let entry = self.0.next()?;
+        Some(self.row(entry))
     }
 }
 
 impl DoubleEndedIterator for Rows {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let pair = self.scan.next_back()?;
-        Some(self.row(pair))
+        let entry = self.0.next_back()?;
+        Some(self.row(entry))
     }
 }
 
-/// Visits of URLs: the URL's part of the key, and the sequence number.
-pub(crate) struct Visits {
-    scan: Scan,
-}
-
-impl Visits {
-    pub(super) fn new(scan: Scan) -> Self {
-        Self { scan }
-    }
-
-    fn visit(&self, pair: Result<(Value, Value), StoreError>) -> Result<(Vec<u8>, u64), StoreError> {
-        let (key, _) = pair?;
-        let cut = || StoreError::corrupt(self.scan.path(), "a URL's key is cut", REBUILD);
-        let seq = schema::key_seq(&key).ok_or_else(cut)?;
-        Ok((key[..key.len() - 8].to_vec(), seq))
-    }
-}
-
-impl Iterator for Visits {
-    type Item = Result<(Vec<u8>, u64), StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let pair = self.scan.next()?;
-        Some(self.visit(pair))
-    }
-}
-
-impl DoubleEndedIterator for Visits {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let pair = self.scan.next_back()?;
-        Some(self.visit(pair))
-    }
-}
+/// Visits of URLs: the key of the URL ([`crate::schema::url_prefix`]), and the sequence number.
+pub(crate) type Visits = Packed<UrlList>;

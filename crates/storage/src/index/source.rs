@@ -6,6 +6,8 @@
 
 use std::{collections::VecDeque, path::Path, sync::Arc};
 
+use bytes::Bytes;
+
 use super::tree::Value;
 use crate::{StoreError, schema::State};
 
@@ -22,8 +24,8 @@ pub(crate) trait Source: Send + Sync {
     /// What errors call it.
     fn path(&self) -> &Path;
 
-    /// The value of a key. A record that is committed is found, whether it has been written behind yet or not.
-    fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError>;
+    /// A record: location and JSON. One that is committed is found, whether it has been written behind yet or not.
+    fn row(&self, seq: u64) -> Result<Option<Bytes>, StoreError>;
 
     /// The pairs next to one end of a span, in ascending order: no more than `most`, no more than it takes to pass
     /// [`PAGE_BYTES`], and at least one where there are any.
@@ -115,11 +117,6 @@ impl Scan {
         Self { source, span, front: VecDeque::new(), back: VecDeque::new(), most: PAGE_FIRST }
     }
 
-    /// What errors call it.
-    pub(crate) fn path(&self) -> &Path {
-        self.source.path()
-    }
-
     /// Fetches what is next at an end; the span is empty afterwards where there is nothing.
     fn fetch(&mut self, end: End) -> Result<(), StoreError> {
         while !self.span.is_empty() {
@@ -182,8 +179,8 @@ mod tests {
             Path::new("map")
         }
 
-        fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
-            Ok(self.0.get(key).map(|value| value.as_slice().into()))
+        fn row(&self, _: u64) -> Result<Option<Bytes>, StoreError> {
+            Ok(None)
         }
 
         fn page(&self, span: &Span, end: End, most: usize) -> Result<Page, StoreError> {

@@ -14,15 +14,21 @@ use std::{
     },
 };
 
+use bytes::Bytes;
+
 use super::{
     held::{Backlog, Draft, Held},
     open::{Refusal, move_aside, open_sled},
+    packed::{piece_of, unpack},
     source::{End, PAGE_BYTES, Page, Source, Span},
 };
 use crate::{
     StoreError,
     error::REBUILD,
-    schema::{self, STATE_KEY, State},
+    schema::{
+        FORMAT_KEY, INDEX_FORMAT, STATE_KEY, State,
+        pieces::{Packing as _, RecordList},
+    },
 };
 
 /// A key, or a value. Sharing one is free; any bytes can be made into one.
@@ -42,6 +48,8 @@ pub(crate) struct Tree {
     pub(super) held: Mutex<Held>,
     /// Held by whoever writes what was held back.
     pub(super) writing: Mutex<()>,
+    /// Written by a batch, which an iterator of sled's could otherwise see the half of.
+    pub(super) batch: RwLock<()>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -69,8 +77,16 @@ impl Tree {
             down: AtomicBool::new(false),
             held: Mutex::default(),
             writing: Mutex::default(),
+            batch: RwLock::default(),
         };
         Ok((tree, moved))
+    }
+
+    /// True where it holds something and was written in another format, older or newer.
+    pub(crate) fn is_of_another_format(&self) -> Result<bool, StoreError> {
+        let get = |key| self.db()?.get(key).map_err(|e| self.trouble(e));
+        Ok(get(STATE_KEY)?.is_some()
+            && get(FORMAT_KEY)?.is_none_or(|format| *format != INDEX_FORMAT.to_be_bytes()))
     }
 
     /// Opens the index again after sled gave up. Fails while the disk is full: then the old one goes on answering
@@ -108,7 +124,14 @@ impl Tree {
     #[cfg(test)]
     pub(crate) fn remove(&self, seq: u64) {
         self.write_held().unwrap();
-        self.db().unwrap().remove(schema::record_key(seq)).unwrap().unwrap();
+        let piece = piece_of(self, &RecordList, &RecordList.key(&(seq, Bytes::new()))).unwrap().unwrap();
+        let mut records = unpack(self, &RecordList, &piece).unwrap();
+        records.retain(|(there, _)| *there != seq);
+        let db = self.db().unwrap();
+        db.remove(&piece.0).unwrap().unwrap();
+        if let Some(first) = records.first() {
+            db.insert(RecordList.key(first), RecordList.pack(&records)).unwrap();
+        }
     }
 
     pub(super) fn db(&self) -> Result<sled::Db, StoreError> {
@@ -122,6 +145,15 @@ impl Tree {
     /// Takes in what was committed, with the state that holds after it.
     pub(crate) fn hold(&self, draft: Draft, state: &State) -> Backlog {
         lock(&self.held).add(draft, state)
+    }
+
+    fn written_row(&self, seq: u64) -> Result<Option<Bytes>, StoreError> {
+        let Some(piece) = piece_of(self, &RecordList, &RecordList.key(&(seq, Bytes::new())))? else {
+            return Ok(None);
+        };
+        let records = unpack(self, &RecordList, &piece)?;
+        let found = records.binary_search_by_key(&seq, |(seq, _)| *seq);
+        Ok(found.ok().map(|found| records[found].1.clone()))
     }
 
     /// The state as it was written last.
@@ -152,22 +184,20 @@ impl Source for Tree {
         &self.dir
     }
 
-    fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        let seq = schema::record_key_seq(key);
-        if let Some(value) = seq.and_then(|seq| lock(&self.held).record(seq).map(Value::from)) {
-            return Ok(Some(value));
+    fn row(&self, seq: u64) -> Result<Option<Bytes>, StoreError> {
+        if let Some(record) = lock(&self.held).record(seq) {
+            return Ok(Some(record));
         }
-        let get = || self.db()?.get(key).map_err(|e| self.trouble(e));
         // A record never changes: the one that sled has is the one, whatever is being written, and for however long.
-        let value = get()?;
-        if value.is_some() || seq.is_none() {
-            return Ok(value);
+        if let Some(record) = self.written_row(seq)? {
+            return Ok(Some(record));
         }
         let _written = lock(&self.writing);
-        get()
+        self.written_row(seq)
     }
 
     fn page(&self, span: &Span, end: End, most: usize) -> Result<Page, StoreError> {
+        let _whole = self.batch.read().unwrap_or_else(PoisonError::into_inner);
         let mut iter = self.db()?.range(&span.start[..]..&span.end[..]);
         let mut page = Page { more: true, ..Page::default() };
         let mut bytes = 0;

@@ -1,12 +1,17 @@
 //! Writing behind: how what was held back comes into sled.
 //!
-//! Owns the order of it, which [`crate::schema`] tells. Holds the batches' lengths; never more than a batch.
+//! Owns the order of it, which [`crate::schema`] tells, and the length of a batch. Holds a batch at a time besides what
+//! was held back.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
 
 use super::{
     Index,
-    held::{Draft, HELD_MAX, Held},
+    held::{Draft, Found, HELD_MAX, Held},
+    merge::Batch,
     rows::Row,
     source::Source as _,
     tree::{Tree, lock},
@@ -15,11 +20,12 @@ use crate::{
     StoreError,
     error::REBUILD,
     record::{self, Glance, Kind},
-    schema::{self, STATE_KEY, URLS_KEY},
+    schema::{
+        FORMAT_KEY, INDEX_FORMAT, LISTED_KEY, STATE_KEY,
+        lists::{self, Listed},
+        pieces::{RecordList, SeqList, TimeList, UrlList},
+    },
 };
-
-/// Keys in one sled batch: long enough to share its cost; past some hundred a longer one brings nothing.
-const BATCH: usize = 256;
 
 impl Tree {
     /// Writes what is held back. `before` runs between the moment up to which is written and the writing.
@@ -48,58 +54,65 @@ impl Tree {
         let Some(state) = held.state else { return Ok(()) };
         let json = serde_json::to_vec(&state)
             .map_err(|e| StoreError::IndexDown { path: self.path().to_owned(), what: e.to_string() })?;
-        let db = self.db()?;
-        let Draft { records, mut urls } = held.draft;
-        let written = (|| {
-            let mut records = records.into_iter();
-            loop {
-                let mut batch = sled::Batch::default();
-                for (seq, value) in records.by_ref().take(BATCH) {
-                    batch.insert(&schema::record_key(seq), value);
-                }
-                let is_last = records.len() == 0;
-                if is_last {
-                    batch.insert(STATE_KEY, json);
-                    db.apply_batch(batch)?;
-                    break;
-                }
-                db.apply_batch(batch)?;
-            }
-            write_urls(&db, &mut urls, state.last_seq)
-        })();
-        written.map_err(|error| self.trouble(error))
+        let Draft { records, visits } = held.draft;
+        let mut batch = Batch::new(self);
+        batch.merge(&RecordList, records)?;
+        batch.put(FORMAT_KEY, &INDEX_FORMAT.to_be_bytes());
+        batch.put(STATE_KEY, &json);
+        batch.apply()?;
+        self.list(visits, state.last_seq)
     }
 
-    /// Writes the URL keys that `urls` says are not written yet, from the records themselves: those of what was
-    /// replayed.
-    pub(crate) fn catch_up_urls(self: &Arc<Self>) -> Result<(), StoreError> {
+    /// Writes what visits are found by, and then that all up to a record is written: until it says so, a restart
+    /// writes it again.
+    fn list(&self, visits: Vec<(u64, Found)>, last_seq: u64) -> Result<(), StoreError> {
+        if visits.is_empty() {
+            return Ok(());
+        }
+        let mut times: Vec<_> = visits.iter().map(|(seq, found)| (found.fetched_at.0, *seq)).collect();
+        times.sort_unstable();
+        let lists = sorted_out(&visits);
+        let mut urls: Vec<_> = visits.into_iter().map(|(seq, found)| (found.url_key, seq)).collect();
+        urls.sort_unstable();
+        let mut batch = Batch::new(self);
+        batch.merge(&UrlList, urls)?;
+        batch.merge(&TimeList, times)?;
+        for (prefix, seqs) in lists {
+            batch.merge(&SeqList::new(prefix), seqs)?;
+        }
+        batch.put(LISTED_KEY, &last_seq.to_be_bytes());
+        batch.apply()
+    }
+
+    /// Writes what `listed` says is not written yet, from the records themselves: of those that were replayed.
+    pub(crate) fn catch_up(self: &Arc<Self>) -> Result<(), StoreError> {
         self.write_held()?;
-        let db = self.db()?;
-        let known = self.get(URLS_KEY)?.and_then(|bytes| schema::key_seq(&bytes)).unwrap_or(0);
-        let (mut urls, mut last_seq) = (Vec::new(), known);
-        for row in Index::new(self.clone()).rows(known + 1)? {
+        let mut last_seq = self.listed()?;
+        let mut visits = Vec::new();
+        for row in Index::new(self.clone()).rows(last_seq + 1)? {
             let row = row?;
             last_seq = row.seq;
-            if let Some(prefix) = self.url_of(&row)? {
-                urls.push([&prefix[..], &row.seq.to_be_bytes()].concat());
-                if urls.len() >= HELD_MAX {
-                    write_urls(&db, &mut urls, last_seq).map_err(|e| self.trouble(e))?;
-                }
+            let found = found(&row).map_err(|what| {
+                StoreError::corrupt(self.path(), format!("record {}: {what}", row.seq), REBUILD)
+            })?;
+            visits.extend(found.map(|found| (row.seq, found)));
+            if visits.len() >= HELD_MAX {
+                self.list(std::mem::take(&mut visits), last_seq)?;
             }
         }
-        write_urls(&db, &mut urls, last_seq).map_err(|e| self.trouble(e))
+        self.list(visits, last_seq)
     }
 
-    fn url_of(&self, row: &Row) -> Result<Option<Vec<u8>>, StoreError> {
-        let wrong =
-            |what: String| StoreError::corrupt(self.path(), format!("record {}: {what}", row.seq), REBUILD);
-        if record::kind(row.json()).map_err(wrong)? == Kind::Seeds {
-            return Ok(None);
-        }
-        let glance = Glance::parse(row.json()).map_err(wrong)?;
-        let url = glance.url.as_deref().unwrap_or_default();
-        let url = dragline_model::CanonicalUrl::parse(url).map_err(|e| wrong(e.to_string()))?;
-        Ok(Some(schema::url_prefix(&url)))
+    /// The sequence number up to which everything is listed.
+    fn listed(&self) -> Result<u64, StoreError> {
+        let listed = self.db()?.get(LISTED_KEY).map_err(|e| self.trouble(e))?;
+        Ok(listed.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?))).unwrap_or(0))
+    }
+
+    /// Applies a batch, of which no reader sees a part.
+    pub(super) fn apply(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        let _alone = self.batch.write().unwrap_or_else(PoisonError::into_inner);
+        self.db()?.apply_batch(batch).map_err(|e| self.trouble(e))
     }
 
     /// Brings everything to the disk.
@@ -111,18 +124,42 @@ impl Tree {
     }
 }
 
-/// Writes keys of URLs in their order, and then that all up to a record are written: until it says so, a restart
-/// writes them again.
-fn write_urls(db: &sled::Db, urls: &mut Vec<Vec<u8>>, last_seq: u64) -> sled::Result<()> {
-    if urls.is_empty() {
-        return Ok(());
+/// The visits by what is common to them: the beginnings of lists, and the sequence numbers in order.
+fn sorted_out(visits: &[(u64, Found)]) -> BTreeMap<Vec<u8>, Vec<u64>> {
+    let mut lists: BTreeMap<Vec<u8>, Vec<u64>> = BTreeMap::new();
+    let mut prefix = Vec::new();
+    for (seq, found) in visits {
+        let mut add = |listed: Listed, value: &[u8]| {
+            prefix.clear();
+            prefix.extend_from_slice(&listed.prefix(found.is_robots));
+            prefix.extend_from_slice(value);
+            match lists.get_mut(&prefix) {
+                Some(seqs) => seqs.push(*seq),
+                None => drop(lists.insert(prefix.clone(), vec![*seq])),
+            }
+        };
+        add(Listed::Status, &lists::status_value(found.status));
+        add(Listed::Host, lists::host_value(&found.url_key));
+        if found.status.is_some() {
+            add(Listed::Mime, &lists::mime_value(found.mime.as_deref().unwrap_or_default(), true));
+        }
     }
-    urls.sort_unstable();
-    for some in urls.chunks(BATCH) {
-        let mut batch = sled::Batch::default();
-        some.iter().for_each(|key| batch.insert(&key[..], &[]));
-        db.apply_batch(batch)?;
+    lists
+}
+
+/// What a record is found by; `None` for seeds. The error says what is wrong with it.
+pub(crate) fn found(row: &Row) -> Result<Option<Found>, String> {
+    if record::kind(row.json())? == Kind::Seeds {
+        return Ok(None);
     }
-    urls.clear();
-    db.insert(URLS_KEY, &last_seq.to_be_bytes()).map(drop)
+    let glance = Glance::parse(row.json())?;
+    let url = glance.url.as_deref().unwrap_or_default();
+    let url = dragline_model::CanonicalUrl::parse(url).map_err(|e| e.to_string())?;
+    Ok(Some(Found {
+        url_key: crate::schema::url_prefix(&url),
+        status: glance.status,
+        mime: glance.mime.as_deref().map(Box::from),
+        fetched_at: glance.fetched_at()?,
+        is_robots: glance.purpose == dragline_model::Purpose::Robots,
+    }))
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use dragline_model::{Failure, Purpose, Settled};
+use dragline_model::{Failure, Purpose, Settled, Timestamp};
 
 /// An entry read for a scan: borrowed where it can be, URLs as text. Four times as fast as [`Entry::parse`].
 #[derive(Debug, Deserialize)]
@@ -18,6 +18,9 @@ pub(crate) struct Glance<'a> {
     pub(crate) status: Option<u16>,
     #[serde(borrow, default)]
     pub(crate) mime: Option<Text<'a>>,
+    /// RFC 3339: see [`Glance::fetched_at`].
+    #[serde(borrow, default)]
+    fetched_at: Option<Text<'a>>,
     #[serde(default)]
     pub(crate) size: u64,
     #[serde(default)]
@@ -78,6 +81,12 @@ pub(crate) struct GlanceLink<'a> {
 impl<'a> Glance<'a> {
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, String> {
         serde_json::from_slice(json).map_err(|e| e.to_string())
+    }
+
+    /// When the request began. The error says what is wrong with it.
+    pub(crate) fn fetched_at(&self) -> Result<Timestamp, String> {
+        let text = self.fetched_at.as_deref().unwrap_or_default();
+        humantime::parse_rfc3339(text).map(Timestamp::from).map_err(|e| format!("fetched_at: {e}"))
     }
 
     /// As [`Record::settled`].

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Parcel, StoreError,
     gzip::Effort,
-    index::Draft,
+    index::{Draft, Found},
     record, recover,
     schema::{Location, State},
     warc::{
@@ -112,7 +112,14 @@ impl Writer {
         self.archive.put(&members[..written])?;
         self.archive.put(stored)?;
         self.archive.put(&members[written..])?;
-        draft.add(seq, &location, json, Some(&parcel.url_key));
+        let found = Found {
+            url_key: parcel.url_key.clone(),
+            status: parcel.record.status,
+            mime: belated.mime.as_deref().or(parcel.record.mime.as_deref()).map(Box::from),
+            fetched_at: parcel.fetched_at,
+            is_robots: parcel.record.purpose == Purpose::Robots,
+        };
+        draft.add(seq, &location, json, Some(found));
 
         state.last_seq = seq;
         state.entries += 1;

@@ -41,11 +41,11 @@ fn parcel(store: &Store, n: u64) -> Arc<Parcel> {
     Arc::new(store.sealer().seal(harvest, DecodedFacts::default()))
 }
 
-fn parcels(store: &Store, visits: std::ops::Range<u64>) -> Vec<Arc<Parcel>> {
+pub(crate) fn parcels(store: &Store, visits: std::ops::Range<u64>) -> Vec<Arc<Parcel>> {
     visits.map(|n| parcel(store, n)).collect()
 }
 
-fn seqs(store: &Store) -> Vec<(u64, u64)> {
+pub(crate) fn seqs(store: &Store) -> Vec<(u64, u64)> {
     store
         .pages()
         .with_failures()
