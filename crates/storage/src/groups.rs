@@ -28,6 +28,27 @@ use crate::{
 };
 
 const READ_BYTES: usize = 256 << 10;
+/// Damaged places that are told one by one; past it they are counted.
+const PLACES_MAX: usize = 1000;
+
+/// A part of a segment that belongs to no whole group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Damage {
+    pub(crate) segment: u32,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// What was found there.
+    pub(crate) what: String,
+}
+
+/// How closely records are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scrutiny {
+    /// Frames, checksums, heads, ids.
+    Frames,
+    /// The digests too: twice the work.
+    Digests,
+}
 
 /// One group, whole.
 #[derive(Debug)]
@@ -36,12 +57,17 @@ pub(crate) struct Group {
     pub(crate) entry: Entry,
     /// The entry as it stands in the archive.
     pub(crate) json: Vec<u8>,
+    /// `WARC-Payload-Digest` of its `response` or `revisit` record.
+    pub(crate) payload_digest: Option<String>,
+    /// The first of its records whose digest is another's, under [`Scrutiny::Digests`].
+    pub(crate) another: Option<String>,
 }
 
 /// Walks segments from a position on.
 pub(crate) struct Groups<'a> {
     archive: &'a Path,
     mark: Mark,
+    scrutiny: Scrutiny,
     segments: Vec<archive::Segment>,
     next: usize,
     open: Option<Segment>,
@@ -53,7 +79,15 @@ pub(crate) struct Groups<'a> {
     pub(crate) damaged_places: u64,
     /// Bytes behind the last whole group of the last segment.
     pub(crate) torn_bytes: u64,
+    places: Vec<Damage>,
+    /// What was found wrong last.
+    wrong: String,
 }
+
+/// What is said of records that no metadata record follows.
+const NOT_CLOSED: &str = "records of a page without the metadata record that would make them whole";
+/// What is said of records in front of a metadata record that are not its own.
+const NOT_ITS: &str = "records that do not belong to the metadata record behind them";
 
 struct Segment {
     path: PathBuf,
@@ -67,6 +101,8 @@ struct Segment {
 struct Part {
     kind: Kind,
     id: Vec<u8>,
+    payload_digest: Option<String>,
+    another: Option<String>,
     at: u64,
     bytes: u64,
 }
@@ -74,11 +110,22 @@ struct Part {
 impl<'a> Groups<'a> {
     /// From `from` to the end.
     pub(crate) fn new(archive: &'a Path, mark: Mark, from: Position) -> Result<Self, StoreError> {
+        Self::with_scrutiny(archive, mark, from, Scrutiny::Frames)
+    }
+
+    /// The same, looking as closely as is wished.
+    pub(crate) fn with_scrutiny(
+        archive: &'a Path,
+        mark: Mark,
+        from: Position,
+        scrutiny: Scrutiny,
+    ) -> Result<Self, StoreError> {
         let segments: Vec<_> =
             archive::segments(archive)?.into_iter().filter(|s| s.number >= from.segment).collect();
         let mut groups = Self {
             archive,
             mark,
+            scrutiny,
             segments,
             next: 0,
             open: None,
@@ -86,6 +133,8 @@ impl<'a> Groups<'a> {
             damaged_bytes: 0,
             damaged_places: 0,
             torn_bytes: 0,
+            places: Vec::new(),
+            wrong: String::new(),
         };
         if groups.segments.first().is_some_and(|s| s.number == from.segment) {
             groups.open_segment(from.offset)?;
@@ -96,6 +145,11 @@ impl<'a> Groups<'a> {
     /// Where what was read so far ends.
     pub(crate) fn reached(&self) -> Position {
         self.reached
+    }
+
+    /// The damaged places that were come by since this was last called, [`PLACES_MAX`] of them at most.
+    pub(crate) fn take_places(&mut self) -> Vec<Damage> {
+        std::mem::take(&mut self.places)
     }
 
     fn open_segment(&mut self, at: u64) -> Result<bool, StoreError> {
@@ -132,43 +186,59 @@ impl<'a> Groups<'a> {
         let mut parts: Vec<Part> = Vec::new();
         while segment.at < segment.bytes {
             let at = segment.at;
-            let Ok(record) = segment.member(self.mark)? else {
-                match segment.find_mark(self.mark, at + 1)? {
+            let (record, another) = match segment.member(self.mark, self.scrutiny)? {
+                Ok(found) => found,
+                Err(what) => match segment.find_mark(self.mark, at + 1)? {
                     Some(next) => {
+                        self.wrong = what;
                         self.damage(self.reached.offset, next);
                         parts.clear();
                         segment.seek(next)?;
                         self.reached.offset = next;
                         continue;
                     }
-                    None => break,
-                }
+                    None => {
+                        self.wrong = what;
+                        break;
+                    }
+                },
             };
             let bytes = segment.at - at;
             match record.kind {
                 Some(kind @ (Kind::Response | Kind::Revisit | Kind::Request)) => {
                     if kind != Kind::Request && !parts.is_empty() {
+                        self.wrong = NOT_CLOSED.to_owned();
                         self.damage(self.reached.offset, at);
                         parts.clear();
                         self.reached.offset = at;
                     }
-                    parts.push(Part { kind, id: record.head.id().to_owned(), at, bytes });
+                    let payload_digest = record.head.text("WARC-Payload-Digest").map(str::to_owned);
+                    let id = record.head.id().to_owned();
+                    parts.push(Part { kind, id, payload_digest, another, at, bytes });
                 }
                 Some(Kind::Metadata) => {
-                    let group = self.close(segment.number, &parts, record, at, bytes);
+                    let group = self.close(segment.number, &mut parts, record, at, bytes);
                     let start = self.reached.offset;
                     self.reached.offset = segment.at;
                     match group {
-                        Some(group) => {
-                            self.damage(start, group.location.start.offset);
+                        Ok(mut group) => {
+                            if start < group.location.start.offset {
+                                self.wrong = NOT_ITS.to_owned();
+                                self.damage(start, group.location.start.offset);
+                            }
+                            group.another = group.another.or(another);
                             return Ok(Some(group));
                         }
-                        None => self.damage(start, segment.at),
+                        Err(what) => {
+                            self.wrong = what;
+                            self.damage(start, segment.at);
+                        }
                     }
                     parts.clear();
                 }
                 Some(Kind::Warcinfo) | None => {
                     if !parts.is_empty() {
+                        self.wrong = NOT_CLOSED.to_owned();
                         self.damage(self.reached.offset, at);
                         parts.clear();
                     }
@@ -180,6 +250,9 @@ impl<'a> Groups<'a> {
         if self.next == self.segments.len() {
             self.torn_bytes = rest;
         } else {
+            if self.wrong.is_empty() {
+                self.wrong = NOT_CLOSED.to_owned();
+            }
             self.damage(self.reached.offset, segment.bytes);
         }
         Ok(None)
@@ -189,24 +262,37 @@ impl<'a> Groups<'a> {
         if to > from {
             self.damaged_bytes += to - from;
             self.damaged_places += 1;
+            if self.places.len() < PLACES_MAX {
+                let (segment, what) = (self.reached.segment, self.wrong.clone());
+                self.places.push(Damage { segment, from, to, what });
+            }
         }
+        self.wrong.clear();
     }
 
     /// Makes a group of its parts and the `metadata` record behind them. Parts that do not belong to it are
-    /// left out: a page whose response was damaged keeps its record. `None` if there is no entry to be read.
-    fn close(&self, segment: u32, parts: &[Part], closing: Record, at: u64, bytes: u64) -> Option<Group> {
-        let entry = Entry::parse(&closing.block).ok()?;
+    /// left out: a page whose response was damaged keeps its record. The error says why there is no entry to be read.
+    fn close(
+        &self,
+        segment: u32,
+        parts: &mut [Part],
+        closing: Record,
+        at: u64,
+        bytes: u64,
+    ) -> Result<Group, String> {
+        let entry = Entry::parse(&closing.block)?;
         let id = match &entry {
             Entry::Page(r) => GroupId::of_visit(self.mark, r.visit, r.fetched_at, r.url.as_str()),
             Entry::Seeds { seq, .. } => GroupId::of_seeds(self.mark, *seq),
         };
         if closing.head.id() != id.record(Kind::Metadata).as_bytes() {
-            return None;
+            return Err("a metadata record whose id is another record's".to_owned());
         }
+        let (mut payload_digest, mut another) = (None, None);
         let mut location =
             Location { start: Position { segment, offset: at }, metadata: bytes, ..Location::default() };
         let is_its = |part: &Part| part.id == id.record(part.kind).as_bytes();
-        match parts {
+        match &parts[..] {
             [response, rest @ ..]
                 if response.kind != Kind::Request
                     && rest.iter().all(|part| part.kind == Kind::Request)
@@ -216,16 +302,23 @@ impl<'a> Groups<'a> {
                 location.start.offset = response.at;
                 location.response = response.bytes;
                 location.request = rest.first().map_or(0, |request| request.bytes);
+                payload_digest = parts[0].payload_digest.take();
+                another = parts.iter_mut().find_map(|part| part.another.take());
             }
             _ => {}
         }
-        Some(Group { location, entry, json: closing.block })
+        Ok(Group { location, entry, json: closing.block, payload_digest, another })
     }
 }
 
 impl Segment {
-    /// Reads the member at `at` and steps behind it; the inner error says why it is none of ours.
-    fn member(&mut self, mark: Mark) -> io::Result<Result<Record, String>> {
+    /// Reads the member at `at` and steps behind it; the inner error says why it is none of ours. With the record comes
+    /// what is wrong with its digests.
+    fn member(
+        &mut self,
+        mark: Mark,
+        scrutiny: Scrutiny,
+    ) -> io::Result<Result<(Record, Option<String>), String>> {
         let header = gzip::header(mark);
         let mut counted = Counted { inner: &mut self.file, bytes: 0 };
         // The header is looked at before it is consumed: a reader's buffer holds it but at its very end.
@@ -234,7 +327,13 @@ impl Segment {
         if seen != &header[..seen.len()] {
             return Ok(Err("not marked as this store's".to_owned()));
         }
-        let result = read::member(&mut counted, |kind| kind == Kind::Metadata)?;
+        let keep = |kind| kind == Kind::Metadata;
+        let result = match scrutiny {
+            Scrutiny::Frames => read::member(&mut counted, keep)?.map(|record| (record, None)),
+            Scrutiny::Digests => {
+                read::checked_member(&mut counted, keep)?.map(|(record, digests)| (record, digests.err()))
+            }
+        };
         self.at += counted.bytes;
         Ok(result)
     }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     StoreError, archive,
     error::FOREIGN_ID,
+    fsck::{self, Checkup, Finding, Severity},
     gzip::{self, Mark},
     record::{clip, spell_time},
     schema::FORMAT,
@@ -130,6 +131,35 @@ impl Home {
             }
             _ => Self::open(dir),
         }
+    }
+
+    /// Takes possession of a store to look for damage: what is wrong with `meta.json` is told, and not changed.
+    pub(crate) fn open_for_check(dir: &Path, checkup: &mut Checkup) -> Result<Self, StoreError> {
+        let known = match read_meta(dir) {
+            Err(newer @ StoreError::NewerFormat { .. }) => return Err(newer),
+            known => known,
+        };
+        let of_archive = mark_of_archive(&dir.join(ARCHIVE));
+        let what = match (&known, of_archive) {
+            (Ok((_, mark)), Some(theirs)) if *mark != theirs => "its id is not the archive's".to_owned(),
+            (Ok(_), _) => String::new(),
+            (Err(_), None) => return Self::open(dir),
+            (Err(error), Some(_)) => error.to_string(),
+        };
+        if !what.is_empty() {
+            checkup.add(
+                Finding::new(Severity::Derived, dir.join(META), what)
+                    .means("the store does not open", fsck::REBUILD_IT),
+            );
+        }
+        refuse_others(dir)?;
+        let lock = take_lock(dir)?;
+        let (format, mark) = match (known, of_archive) {
+            (known, Some(mark)) => (known.map_or(FORMAT, |(meta, _)| meta.format), mark),
+            (Ok((meta, mark)), None) => (meta.format, mark),
+            (Err(error), None) => return Err(error),
+        };
+        Ok(Self::new(dir, format, mark, lock))
     }
 
     /// Says in `meta.json` that the store has today's format, before anything is written that has it. What is there

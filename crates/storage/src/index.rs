@@ -67,6 +67,11 @@ impl Index {
         value.map(|value| Row::new(self.path(), seq, value)).transpose()
     }
 
+    /// Whether a record is listed as a visit of its URL, given that one's key.
+    pub(crate) fn has_visit(&self, prefix: &[u8], seq: u64) -> Result<bool, StoreError> {
+        Ok(self.source.get(&[prefix, &seq.to_be_bytes()].concat())?.is_some())
+    }
+
     /// Every record from a sequence number on, in order.
     pub(crate) fn rows(&self, from: u64) -> Result<Rows, StoreError> {
         self.source.settled()?;

@@ -56,6 +56,7 @@ mod archive;
 mod groups;
 mod index;
 
+mod fsck;
 mod home;
 mod recover;
 mod store;
@@ -80,6 +81,7 @@ pub use frontier::{
     checkpoint::{Checkpoint, Checkpoints},
     tails::{ChunkId, Tails},
 };
+pub use fsck::{CheckOptions, Checkup, Finding, Severity};
 pub use hosts::HostShare;
 pub use pending::{Pending, Restored};
 pub use query::{Query, Records};

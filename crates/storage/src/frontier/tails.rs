@@ -13,12 +13,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{StoreError, error::RECALL, store::Shared};
+use crate::{StoreError, error::RECALL, gzip::Mark, store::Shared};
 
 /// A segment is left for the next one before it grows past this: what one live chunk can keep from being freed.
 const SEGMENT_BYTES: u32 = 16 << 20;
 /// Before each chunk: its length and its checksum.
-const CHUNK_HEADER_BYTES: usize = 8;
+pub(crate) const CHUNK_HEADER_BYTES: usize = 8;
 /// A chunk is no longer than this: it is read as a whole, and fits into a segment.
 const CHUNK_BYTES_MAX: usize = SEGMENT_BYTES as usize - CHUNK_HEADER_BYTES;
 
@@ -29,7 +29,7 @@ const CHUNK_BYTES_MAX: usize = SEGMENT_BYTES as usize - CHUNK_HEADER_BYTES;
 pub struct ChunkId(u64);
 
 impl ChunkId {
-    fn new(segment: u32, offset: u32) -> Self {
+    pub(crate) fn new(segment: u32, offset: u32) -> Self {
         Self(u64::from(segment) << 32 | u64::from(offset))
     }
 
@@ -159,14 +159,8 @@ impl Tails {
         Err(StoreError::corrupt(&path, format!("the chunk at {}: {what}", id.offset()), RECALL))
     }
 
-    /// Of the chunk with its place, its length and the store: a chunk that got anywhere else is none.
     fn checksum(&self, id: ChunkId, chunk: &[u8]) -> u32 {
-        let mut crc = libdeflater::Crc::new();
-        crc.update(&self.leave.0.home.mark);
-        crc.update(&id.0.to_le_bytes());
-        crc.update(&(chunk.len() as u32).to_le_bytes());
-        crc.update(chunk);
-        crc.sum()
+        checksum(self.leave.0.home.mark, id, chunk)
     }
 
     /// Removes every segment without a live chunk, but for the one that is written to.
@@ -233,8 +227,18 @@ impl Tails {
     }
 }
 
+/// Of the chunk with its place, its length and the store: a chunk that got anywhere else is none.
+pub(crate) fn checksum(mark: Mark, id: ChunkId, chunk: &[u8]) -> u32 {
+    let mut crc = libdeflater::Crc::new();
+    crc.update(&mark);
+    crc.update(&id.0.to_le_bytes());
+    crc.update(&(chunk.len() as u32).to_le_bytes());
+    crc.update(chunk);
+    crc.sum()
+}
+
 /// A chunk as it stands there, and the checksum that stands before it.
-fn read_chunk(path: &Path, offset: u32) -> io::Result<(u32, Vec<u8>)> {
+pub(crate) fn read_chunk(path: &Path, offset: u32) -> io::Result<(u32, Vec<u8>)> {
     let mut file = File::open(path)?;
     let left = file.metadata()?.len().checked_sub(u64::from(offset) + CHUNK_HEADER_BYTES as u64);
     file.seek(SeekFrom::Start(offset.into()))?;

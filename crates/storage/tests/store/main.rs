@@ -5,9 +5,11 @@
 
 mod world;
 
+mod check;
 mod commit;
 mod crash;
 mod fixture;
+mod flips;
 mod frontier;
 mod hosts;
 mod query;
