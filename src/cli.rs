@@ -12,6 +12,7 @@ mod fetch;
 mod gathering;
 
 mod explain;
+mod fsck;
 mod hosts;
 mod query;
 mod rebuild;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Stats(command) => stats::run(command, &args),
         Command::Explain(command) => explain::run(command, &args),
         Command::Rebuild => rebuild::run(&args),
+        Command::Fsck(command) => fsck::run(command, &args),
         Command::Robots(command) => robots::run(command, &args),
         Command::Url(command) => checkers::url(command, &args),
         Command::Links(command) => checkers::links(command),

@@ -3,9 +3,11 @@
 //! Owns names, help and examples, and the road from a flag to its configuration key. The names are fixed:
 //! scripts depend on them.
 
+mod archive;
 mod crawl;
 mod fetch;
 mod store;
+pub(super) use archive::FsckArgs;
 pub(super) use crawl::{CanonicalArgs, CrawlArgs, CrawlLimitArgs};
 pub(super) use fetch::{FetchArgs, OrderName};
 pub(super) use store::{ExplainArgs, FilterArgs, QueryArgs, SelectArgs, ShowArgs, StatsArgs};
@@ -51,6 +53,8 @@ pub(super) enum Command {
     /// Make a store's index anew from its archive
     #[command(after_help = "Example:\n  dragline rebuild --store example-data")]
     Rebuild,
+    /// Look for damage in a store: its archive, its index, what a crawl remembers
+    Fsck(FsckArgs),
     /// Say what a robots.txt allows, and by which line
     Robots(RobotsArgs),
     /// Print the canonical form of URLs

@@ -79,6 +79,8 @@ pub(crate) struct Groups<'a> {
     pub(crate) damaged_places: u64,
     /// Bytes behind the last whole group of the last segment.
     pub(crate) torn_bytes: u64,
+    /// Whether the last of the segments is the archive's.
+    may_be_torn: bool,
     places: Vec<Damage>,
     /// What was found wrong last.
     wrong: String,
@@ -122,6 +124,16 @@ impl<'a> Groups<'a> {
     ) -> Result<Self, StoreError> {
         let segments: Vec<_> =
             archive::segments(archive)?.into_iter().filter(|s| s.number >= from.segment).collect();
+        Self::over(archive, mark, from, scrutiny, segments)
+    }
+
+    fn over(
+        archive: &'a Path,
+        mark: Mark,
+        from: Position,
+        scrutiny: Scrutiny,
+        segments: Vec<archive::Segment>,
+    ) -> Result<Self, StoreError> {
         let mut groups = Self {
             archive,
             mark,
@@ -133,6 +145,7 @@ impl<'a> Groups<'a> {
             damaged_bytes: 0,
             damaged_places: 0,
             torn_bytes: 0,
+            may_be_torn: true,
             places: Vec::new(),
             wrong: String::new(),
         };
@@ -145,6 +158,20 @@ impl<'a> Groups<'a> {
     /// Where what was read so far ends.
     pub(crate) fn reached(&self) -> Position {
         self.reached
+    }
+
+    /// One segment from an offset on; only where it `is_last` may its end be torn.
+    pub(crate) fn of_segment(
+        archive: &'a Path,
+        mark: Mark,
+        segment: archive::Segment,
+        offset: u64,
+        is_last: bool,
+    ) -> Result<Self, StoreError> {
+        let from = Position { segment: segment.number, offset };
+        let mut groups = Self::over(archive, mark, from, Scrutiny::Frames, vec![segment])?;
+        groups.may_be_torn = is_last;
+        Ok(groups)
     }
 
     /// The damaged places that were come by since this was last called, [`PLACES_MAX`] of them at most.
@@ -247,7 +274,7 @@ impl<'a> Groups<'a> {
             }
         }
         let rest = segment.bytes.saturating_sub(self.reached.offset);
-        if self.next == self.segments.len() {
+        if self.next == self.segments.len() && self.may_be_torn {
             self.torn_bytes = rest;
         } else {
             if self.wrong.is_empty() {

@@ -9,6 +9,7 @@ mod source;
 mod packed;
 mod rows;
 
+mod audit;
 mod held;
 mod merge;
 mod open;
@@ -30,6 +31,7 @@ use crate::{
 use packed::Packed;
 use source::{Span, behind_prefix};
 
+pub(crate) use audit::Audit;
 pub(crate) use held::{Backlog, Draft, Found};
 pub(crate) use rows::{Row, Rows, Visits};
 pub(crate) use source::Source;
@@ -65,11 +67,6 @@ impl Index {
     pub(crate) fn row(&self, seq: u64) -> Result<Option<Row>, StoreError> {
         let value = self.source.row(seq)?;
         value.map(|value| Row::new(self.path(), seq, value)).transpose()
-    }
-
-    /// Whether a record is listed as a visit of its URL, given that one's key.
-    pub(crate) fn has_visit(&self, prefix: &[u8], seq: u64) -> Result<bool, StoreError> {
-        Ok(self.source.get(&[prefix, &seq.to_be_bytes()].concat())?.is_some())
     }
 
     /// Every record from a sequence number on, in order.

@@ -58,6 +58,7 @@ mod index;
 
 mod fsck;
 mod home;
+mod rebuild;
 mod recover;
 mod store;
 
@@ -86,7 +87,7 @@ pub use hosts::HostShare;
 pub use pending::{Pending, Restored};
 pub use query::{Query, Records};
 pub use record::{Absence, Record};
-pub use recover::Recovery;
+pub use recover::{Recovery, Replaying};
 pub use replay::Replayed;
 pub use revisits::{KeptCopy, Standing};
 pub use schema::{FORMAT, Totals};

@@ -3,10 +3,13 @@
 //! Owns the replay of groups into the index, and the cutting of a torn end. Idempotent: a process killed in the
 //! middle of it leaves a store for which it can be done again.
 
+mod decode;
+
 use std::{
     fs::OpenOptions,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use dragline_model::Purpose;
@@ -15,15 +18,18 @@ use crate::{
     StoreError,
     archive::{Disk, segment_path, segments},
     error::BEHIND,
-    groups::{Group, Groups},
+    groups::Group,
     gzip::Mark,
     index::{Draft, Index, Tree},
     record::{Entry, Record},
     schema::{Position, State},
 };
 
-/// Groups applied to the index in one batch.
-const REPLAY_BATCH: usize = 64;
+/// Records replayed before they are listed by URL, time and the rest, and brought to the disk: what an interrupted
+/// replay may have to do again.
+const LISTED_EVERY: u64 = 1 << 13;
+/// How often a long replay is told in the log.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// What was done to bring index and archive together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,39 +63,99 @@ impl Recovery {
     }
 }
 
-/// Replays what the index lacks, and cuts what is torn. Afterwards the archive ends where the index says.
+/// How far a replay of the archive into the index is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Replaying {
+    /// Entries indexed by it so far.
+    pub records: u64,
+    /// Entries that were in the index already: another replay had been interrupted.
+    pub before: u64,
+    /// Bytes of the archive behind it.
+    pub bytes: u64,
+    /// Bytes of the archive.
+    pub bytes_in_all: u64,
+}
+
+/// Replays what the index lacks, and cuts what is torn. Afterwards the archive ends where the index says. What takes
+/// long is told in the log.
 pub(crate) fn catch_up(
     tree: &Arc<Tree>,
     archive: &Path,
     mark: Mark,
     disk: &dyn Disk,
 ) -> Result<(State, Recovery), StoreError> {
+    let mut log = Log::default();
+    catch_up_telling(tree, archive, mark, disk, &mut |now| log.tell(now))
+}
+
+/// Tells the log of what takes long.
+pub(crate) struct Log {
+    told: Instant,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { told: Instant::now() }
+    }
+}
+
+impl Log {
+    pub(crate) fn tell(&mut self, now: Replaying) {
+        if self.told.elapsed() >= TOLD_EVERY {
+            self.told = Instant::now();
+            let Replaying { records, bytes, bytes_in_all, .. } = now;
+            tracing::info!(records, bytes, bytes_in_all, "the archive is being indexed");
+        }
+    }
+}
+
+/// The same; `tell` hears how far it is.
+pub(crate) fn catch_up_telling(
+    tree: &Arc<Tree>,
+    archive: &Path,
+    mark: Mark,
+    disk: &dyn Disk,
+    tell: &mut dyn FnMut(Replaying),
+) -> Result<(State, Recovery), StoreError> {
     let mut state = Index::new(tree.clone()).state()?;
     check_not_behind(archive, state.reached)?;
-    let mut groups = Groups::new(archive, mark, state.reached)?;
+    let there = segments(archive)?;
+    let behind = |at: Position| {
+        there.iter().filter(|s| s.number < at.segment).map(|s| s.bytes).sum::<u64>() + at.offset
+    };
+    let bytes_in_all = there.iter().map(|segment| segment.bytes).sum();
     let mut recovery = Recovery::default();
-    let mut draft = Draft::default();
-    let mut drafted = 0;
-    while let Some(group) = groups.next()? {
-        if add(&mut draft, &mut state, group) {
-            recovery.records += 1;
-            drafted += 1;
+    let (from, before) = (state.reached, state.entries);
+    let mut unlisted = 0;
+    let walked = decode::each(archive, mark, from, |batch| {
+        let mut draft = Draft::default();
+        for group in batch.groups {
+            if add(&mut draft, &mut state, group) {
+                recovery.records += 1;
+                unlisted += 1;
+            }
         }
-        if drafted == REPLAY_BATCH {
-            state.reached = groups.reached();
-            tree.hold(std::mem::take(&mut draft), &state);
-            tree.write_held()?;
-            drafted = 0;
-        }
-    }
-    let moved = state.reached != groups.reached();
-    state.reached = groups.reached();
-    if drafted > 0 || moved {
+        state.reached = batch.reached;
         tree.hold(draft, &state);
+        tree.write_held()?;
+        if unlisted >= LISTED_EVERY {
+            // So that a process that is killed now has not done it in vain.
+            tree.catch_up()?;
+            tree.flush()?;
+            unlisted = 0;
+        }
+        let (records, bytes) = (recovery.records, behind(state.reached));
+        tell(Replaying { records, before, bytes, bytes_in_all });
+        Ok(())
+    })?;
+    if state.reached != walked.reached {
+        state.reached = walked.reached;
+        tree.hold(Draft::default(), &state);
     }
-    recovery.bytes_cut = groups.torn_bytes;
-    recovery.damaged_bytes = groups.damaged_bytes;
-    recovery.damaged_places = groups.damaged_places;
+    recovery.bytes_cut = walked.torn_bytes;
+    recovery.damaged_bytes = walked.damaged_bytes;
+    recovery.damaged_places = walked.damaged_places;
     if recovery.bytes_cut > 0 {
         let path = segment_path(archive, state.reached.segment);
         let file = OpenOptions::new().append(true).open(&path).map_err(StoreError::io("open", &path))?;

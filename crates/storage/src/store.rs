@@ -16,13 +16,16 @@ use dragline_model::{CanonicalUrl, Fingerprint, Purpose, ResponseHead};
 use crate::{
     Checkpoints, Query, Record, Recovery, Replayed, Sealer, Stats, StoreError, Tails, Totals, Writer,
     archive::{self, Disk, SystemDisk},
-    error::{NO_ARCHIVE, REBUILD, REFETCH},
+    error::{REBUILD, REFETCH},
     frontier::{self, FrontierHome},
     gzip,
     home::{self, Home},
     index::{Index, Row, Source as _, Tree},
+    rebuild,
     record::Entry,
-    recover, replay, schema,
+    recover,
+    recover::Replaying,
+    replay, schema,
     schema::Location,
     stats,
     warc::{self, GroupId, Kind},
@@ -117,35 +120,18 @@ impl Store {
         Self::from_home(Home::create_or_open(dir)?, options, disk)
     }
 
-    /// Makes the index of a store anew from its archive, whatever state it is in; a lost `meta.json` too. What a
-    /// frontier remembered beyond the records (checkpoints, tails) is dropped.
-    pub fn rebuild(dir: impl AsRef<Path>, options: Options) -> Result<Recovery, StoreError> {
-        let home = Home::open_for_rebuild(dir.as_ref())?;
-        let index = home.index();
-        if archive::segments(&home.archive())?.is_empty() && index.exists() {
-            // What there is to know is in the index alone.
-            return Err(StoreError::corrupt(
-                &home.archive(),
-                "there is no archive to rebuild from",
-                NO_ARCHIVE,
-            ));
-        }
-        // From here on a crash leaves a store whose opening goes on where this stopped.
-        for derived in [&home.frontier(), &index] {
-            match fs::remove_dir_all(derived) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::io("remove", derived)(error));
-                }
-                _ => {}
-            }
-        }
-        let store = Self::from_home(home, options, Arc::new(SystemDisk))?;
-        store.shared.tree.flush()?;
-        let recovery = store.shared.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(recovery)
+    fn from_home(home: Home, options: Options, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let mut log = recover::Log::default();
+        Self::from_home_telling(home, options, disk, &mut |now| log.tell(now))
     }
 
-    fn from_home(home: Home, options: Options, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+    /// `tell` hears how far the index is, where it has to be brought up to the archive.
+    pub(crate) fn from_home_telling(
+        home: Home,
+        options: Options,
+        disk: Arc<dyn Disk>,
+        tell: &mut dyn FnMut(Replaying),
+    ) -> Result<Self, StoreError> {
         let frontier = FrontierHome::new(home.frontier(), disk.clone());
         // Before anything here or elsewhere has a fingerprint: the replay below makes some.
         if let Some(key) = frontier::log::kept_key(&frontier.dir, home.mark)
@@ -164,7 +150,17 @@ impl Store {
             tree = Tree::open(home.index(), options.cache_bytes)?.0;
         }
         let tree = Arc::new(tree);
-        let (_, mut recovery) = recover::catch_up(&tree, &archive, home.mark, &*disk)?;
+        if let Some(moved) = &index_moved {
+            tracing::warn!(
+                moved_to = %moved.display(),
+                "the index is damaged and was moved aside: it is made anew from the archive"
+            );
+        }
+        let (_, mut recovery) = recover::catch_up_telling(&tree, &archive, home.mark, &*disk, tell)?;
+        if rebuild::is_on(&home) {
+            tree.flush()?;
+            rebuild::is_done(&home)?;
+        }
         recovery.index_moved = index_moved;
         let (recovery, writer_out) = (Mutex::new(recovery), AtomicBool::new(false));
         let index = Index::new(tree.clone());

@@ -125,7 +125,7 @@ impl Tree {
 }
 
 /// The visits by what is common to them: the beginnings of lists, and the sequence numbers in order.
-fn sorted_out(visits: &[(u64, Found)]) -> BTreeMap<Vec<u8>, Vec<u64>> {
+pub(super) fn sorted_out(visits: &[(u64, Found)]) -> BTreeMap<Vec<u8>, Vec<u64>> {
     let mut lists: BTreeMap<Vec<u8>, Vec<u64>> = BTreeMap::new();
     let mut prefix = Vec::new();
     for (seq, found) in visits {

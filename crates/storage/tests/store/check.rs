@@ -102,7 +102,7 @@ fn damage_is_named_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     some_pages(dir.path());
     // A record's JSON is stored as it is: the entry is lost to the archive, and the index still has it.
-    let checkup = flipped(dir.path(), "", b"\"url\":\"http://a/3\"");
+    let checkup = flipped(dir.path(), "", b"\"seq\":5,\"visit\":3");
     let [place, alone] = worst(&checkup)[..] else { panic!("{checkup:?}") };
     assert_eq!((place.severity, alone.severity), (Severity::Lost, Severity::Lost));
     assert!(place.file.ends_with("archive/dragline-00000.warc.gz") && place.offset > Some(0), "{place:?}");

@@ -15,7 +15,7 @@ use crate::world::*;
 /// A flip a round; more of them, and another seed, from the environment.
 const FLIPS: &str = "DRAGLINE_FLIPS";
 const SEED: &str = "DRAGLINE_SEED";
-const FLIPS_DEFAULT: u64 = 120;
+const FLIPS_DEFAULT: u64 = 60;
 /// One in so many flips is looked for by a check, and mended by a rebuild.
 const LOOKED_EVERY: u64 = 5;
 

@@ -13,6 +13,7 @@ mod flips;
 mod frontier;
 mod hosts;
 mod query;
+mod rebuild;
 mod refuse;
 mod revisit;
 mod trail;
