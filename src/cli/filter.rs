@@ -40,7 +40,7 @@ impl<'a> Filter<'a> {
             query = query.mime(mime);
         }
         if let Some(seq) = args.since {
-            query = query.since(seq);
+            query = query.from_seq(seq);
         }
         query
     }

@@ -109,6 +109,11 @@ pub enum StoreError {
         /// Why.
         why: Absence,
     },
+    /// What was asked for makes no sense.
+    Question {
+        /// What, and why.
+        what: String,
+    },
     /// A failure was asked for its payload: there never was one.
     NoPayload {
         /// The record's sequence number.
@@ -224,6 +229,7 @@ impl fmt::Display for StoreError {
                 f,
                 "record {seq} ({url}) was imported without its payload; import the archive that has it, or fetch the URL"
             ),
+            StoreError::Question { what } => write!(f, "that cannot be asked for: {what}"),
             StoreError::NoPayload { seq, url } => {
                 write!(f, "record {seq} ({url}) is a failure: it never had a payload")
             }

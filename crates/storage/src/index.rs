@@ -4,10 +4,13 @@
 //! nothing else; writing is the [`Tree`]'s, which is the source in the process that holds the store. Never reads the
 //! archive.
 
-mod source;
+pub(crate) mod source;
 
 mod packed;
 mod rows;
+
+mod lists;
+mod snapshot;
 
 mod audit;
 mod held;
@@ -28,13 +31,14 @@ use crate::{
         pieces::{Packing as _, RecordList, UrlList},
     },
 };
-use packed::Packed;
-use source::{Span, behind_prefix};
 
 pub(crate) use audit::Audit;
 pub(crate) use held::{Backlog, Draft, Found};
+pub(crate) use lists::{AllOf, AnyOf, Way};
+pub(crate) use packed::Packed;
 pub(crate) use rows::{Row, Rows, Visits};
-pub(crate) use source::Source;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use source::{Source, Span, behind_prefix};
 pub(crate) use tree::Tree;
 
 /// The index of one store, for reading. What was committed before a question is in its answer.

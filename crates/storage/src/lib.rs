@@ -85,7 +85,7 @@ pub use frontier::{
 pub use fsck::{CheckOptions, Checkup, Finding, Severity};
 pub use hosts::HostShare;
 pub use pending::{Pending, Restored};
-pub use query::{Query, Records};
+pub use query::{Cursor, Order, Query, Records};
 pub use record::{Absence, Record};
 pub use recover::{Recovery, Replaying};
 pub use replay::Replayed;

@@ -1,75 +1,121 @@
 //! Asking a store for records.
 //!
-//! Owns the filters and the two orders. Holds one record at a time, whatever the size of the store.
+//! Owns the builder: what can be asked for, in which order, and from where on. How it is found is planned in
+//! [`plan`], what a record must be like is in [`filter`], the walk itself in [`records`].
+
+mod cursor;
+mod filter;
+mod plan;
+mod records;
 
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
-use dragline_model::Purpose;
+use dragline_model::{CanonicalUrl, Timestamp};
 
-use crate::{
-    Record, Store, StoreError,
-    error::REBUILD,
-    index::{Index, Row, Rows, Visits},
-    record::{self, Glance, Kind},
-    schema,
-};
+use crate::{Store, StoreError};
+use filter::Filter;
 
-/// Which records, and in which order. By default every response there is, of any status, by sequence; but for
-/// those to requests for a robots.txt, which are no pages.
+pub use cursor::Cursor;
+pub(crate) use filter::authority;
+pub use records::Records;
+
+/// The order of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Of their commits, which is that of [`crate::Record::seq`].
+    Sequence,
+    /// Of the moments at which the requests began; those of one millisecond by their sequence.
+    Time,
+    /// Of URLs, by host from its end, then by path, then http before https; the visits of one by their sequence.
+    Url,
+}
+
+/// Which records, and in which order. By default every response there is, of any status; but for those to requests for
+/// a robots.txt, which are no pages.
+///
+/// A query sees what was committed before it was run, whole commits only, and nothing that is committed while it runs.
+/// It holds a few pieces of the index, of some kilobytes each, whatever the size of the store or of the answer.
 ///
 /// ```no_run
-/// # use dragline_storage::{Options, Store};
+/// # use dragline_storage::{Options, Order, Store};
 /// # let store = Store::open("dragline-data", Options::default())?;
-/// for record in store.pages().host("example.com").status(400..=599).limit(10).records()? {
+/// for record in store.pages().host("example.com").status(400..600).limit(10).records()? {
 ///     println!("{}", record?.url);
 /// }
+///
+/// // The ten newest pages of a part of a site, and then the ten before these.
+/// let newest = || store.pages().under("https://example.com/news/").order(Order::Time).reversed().limit(10);
+/// let mut records = newest().records()?;
+/// for record in &mut records {
+///     println!("{}", record?.url);
+/// }
+/// let more = newest().after(&records.cursor()).records()?;
 /// # Ok::<(), dragline_storage::StoreError>(())
 /// ```
+///
+/// # Order and cost
+///
+/// Unless [`Query::order`] says otherwise, records come in the order in which they are had for nothing: by URL where a
+/// part of a site is asked for ([`Query::under`]), by time where a time is ([`Query::since`], [`Query::until`]), else by
+/// sequence.
+///
+/// | order | is read along | what else was asked for |
+/// |---|---|---|
+/// | by sequence | the lists of a status, a type, a host, a domain: where several were asked for, what is on all of them; the records themselves where none was | is looked at in each record |
+/// | by time | the times asked for | a status, a type, a host on its list, without reading a record; the rest in each record |
+/// | by URL | the URLs of the path, the host, the domain asked for, else all | is looked at in each record |
+///
+/// So a first record costs a few looks into the index where what was asked for is what is read along, however large
+/// the store is; [`Query::latest_only`] costs two more for each. A domain of more than 1,024 hosts, a beginning of more
+/// types or a range of more statuses than that is looked at in each record instead. [`Query::plan`] says what will be done.
 #[derive(Debug, Clone)]
 pub struct Query {
     store: Store,
-    host: Option<String>,
-    status: Option<RangeInclusive<u16>>,
-    mime: Option<String>,
-    since: u64,
+    filter: Filter,
+    order: Option<Order>,
+    reversed: bool,
     limit: u64,
-    responses: bool,
-    failures: bool,
-    robots: bool,
-    latest_only: bool,
-    by_url: bool,
+    after: Option<Cursor>,
+    /// What was asked for and makes no sense.
+    wrong: Option<String>,
 }
 
 impl Query {
     pub(crate) fn new(store: Store) -> Self {
-        Self {
-            store,
-            host: None,
-            status: None,
-            mime: None,
-            since: 1,
-            limit: u64::MAX,
-            responses: true,
-            failures: false,
-            robots: false,
-            latest_only: false,
-            by_url: false,
-        }
+        let (order, reversed, limit, after) = (None, false, u64::MAX, None);
+        Self { store, filter: Filter::default(), order, reversed, limit, after, wrong: None }
     }
 
-    /// Of one host only: `example.com`, or `example.com:8080` where the port is not the scheme's own. With
-    /// [`Query::by_url`] only that host's part of the store is read.
-    pub fn host(mut self, authority: impl Into<String>) -> Self {
-        self.host = Some(authority.into().to_ascii_lowercase());
+    /// Of one host only: `example.com`, or `example.com:8080` where the port is not the scheme's own.
+    pub fn host(mut self, authority: impl AsRef<str>) -> Self {
+        self.filter.host = Some(spelled(authority.as_ref()));
         self
     }
 
-    /// With a status in this range; leaves out failures.
+    /// Of one host and all below it, on any port: `example.com` is `www.example.com` and `example.com:8080` too.
+    pub fn domain(mut self, name: impl AsRef<str>) -> Self {
+        self.filter.domain = Some(spelled(name.as_ref().trim_start_matches('.')));
+        self
+    }
+
+    /// With a URL that begins like this: `https://example.com/manual/`. An error of [`Query::records`] where it is
+    /// none.
+    pub fn under(mut self, url: impl AsRef<str>) -> Self {
+        match CanonicalUrl::parse(url.as_ref()) {
+            Ok(url) => self.filter.under = Some(url),
+            Err(error) => {
+                self.wrong = Some(format!("under {}: {error}", url.as_ref().escape_debug()));
+            }
+        }
+        self
+    }
+
+    /// With a status in this range, `200..300` or `400..=599`; leaves out failures.
     pub fn status(mut self, range: impl RangeBounds<u16>) -> Self {
         let first = match range.start_bound() {
-            Bound::Included(n) => *n,
-            Bound::Excluded(n) => n.saturating_add(1),
-            Bound::Unbounded => 0,
+            Bound::Included(n) => Some(*n),
+            Bound::Excluded(n) => n.checked_add(1),
+            Bound::Unbounded => Some(0),
         };
         let last = match range.end_bound() {
             Bound::Included(n) => Some(*n),
@@ -77,19 +123,32 @@ impl Query {
             Bound::Unbounded => Some(u16::MAX),
         };
         // An empty range is asked for with its ends crossed.
-        self.status = Some(last.map_or(RangeInclusive::new(1, 0), |last| first..=last));
+        let crossed = RangeInclusive::new(1, 0);
+        self.filter.status = Some(first.zip(last).map_or(crossed, |(first, last)| first..=last));
         self
     }
 
     /// Of one type: `text/html`; or of all with a beginning: `image/`.
     pub fn mime(mut self, mime: impl Into<String>) -> Self {
-        self.mime = Some(mime.into().to_ascii_lowercase());
+        self.filter.mime = Some(mime.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Asked for at this moment or later.
+    pub fn since(mut self, time: impl Into<Timestamp>) -> Self {
+        self.filter.since = Some(time.into());
+        self
+    }
+
+    /// Asked for before this moment.
+    pub fn until(mut self, time: impl Into<Timestamp>) -> Self {
+        self.filter.until = Some(time.into());
         self
     }
 
     /// From this sequence number on.
-    pub fn since(mut self, seq: u64) -> Self {
-        self.since = seq;
+    pub fn from_seq(mut self, seq: u64) -> Self {
+        self.filter.from_seq = seq;
         self
     }
 
@@ -101,19 +160,19 @@ impl Query {
 
     /// Failures, and nothing else.
     pub fn failures_only(mut self) -> Self {
-        (self.responses, self.failures) = (false, true);
+        (self.filter.responses, self.filter.failures) = (false, true);
         self
     }
 
     /// Failures too.
     pub fn with_failures(mut self) -> Self {
-        self.failures = true;
+        self.filter.failures = true;
         self
     }
 
     /// What was asked for as a robots.txt, too.
     pub fn with_robots(mut self) -> Self {
-        self.robots = true;
+        self.filter.robots = true;
         self
     }
 
@@ -121,159 +180,65 @@ impl Query {
     /// robots.txt is none of the records, it is not the last one either: of a page that some host's robots.txt
     /// redirects to, the last visit to the page is.
     pub fn latest_only(mut self, latest_only: bool) -> Self {
-        self.latest_only = latest_only;
+        self.filter.latest_only = latest_only;
         self
     }
 
-    /// In the order of URLs (by host from its end, then by path) rather than of commits.
-    pub fn by_url(mut self) -> Self {
-        self.by_url = true;
+    /// In this order: see above for the one without it.
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = Some(order);
         self
     }
 
-    /// Runs it. What is committed meanwhile may or may not be seen.
+    /// The last one first.
+    pub fn reversed(mut self) -> Self {
+        self.reversed = true;
+        self
+    }
+
+    /// Goes on where the same question, asked earlier, has stopped ([`Records::cursor`]): with the next record, as if
+    /// it had never stopped, whatever was committed since and whichever process asks. [`Query::limit`] counts anew.
+    pub fn after(mut self, cursor: &Cursor) -> Self {
+        self.after = Some(*cursor);
+        self
+    }
+
+    /// Runs it. An error where what was asked for makes no sense, or where the cursor is of another store or order.
     pub fn records(self) -> Result<Records, StoreError> {
-        let index = &self.store.shared.index;
-        let source = if self.by_url {
-            let prefix = self.host.as_deref().map_or_else(|| vec![schema::URL], schema::host_prefix);
-            Source::Urls { visits: index.visits(&prefix)?, ahead: None }
-        } else {
-            Source::Sequence(index.rows(self.since)?)
-        };
-        Ok(Records { left: self.limit, query: self, source })
+        Records::new(self)
     }
 
-    /// Whether a row may be wanted, without reading all of it; `None` for seeds.
-    fn wants(&self, row: &Row) -> Result<bool, String> {
-        if row.seq < self.since || record::kind(row.json())? == Kind::Seeds {
-            return Ok(false);
-        }
-        let glance = Glance::parse(row.json())?;
-        let outcome = if glance.status.is_some() { self.responses } else { self.failures };
-        Ok(outcome
-            && (self.robots || glance.purpose != Purpose::Robots)
-            && self.status.as_ref().is_none_or(|range| glance.status.is_some_and(|s| range.contains(&s)))
-            && self.mime.as_deref().is_none_or(|wanted| {
-                let mime = glance.mime.as_deref().unwrap_or_default();
-                mime == wanted || wanted.ends_with('/') && mime.starts_with(wanted)
-            })
-            && self.host.as_deref().is_none_or(|host| {
-                let url = glance.url.as_deref().unwrap_or_default();
-                authority(url) == host
-            }))
+    /// What [`Query::records`] would do, in words.
+    pub fn plan(&self) -> Result<String, StoreError> {
+        self.check()?;
+        let snapshot = self.store.shared.index.snapshot()?;
+        Ok(plan::Plan::of(self, &snapshot)?.to_string())
     }
-}
 
-/// The authority of a canonical URL's text.
-pub(crate) fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    &rest[..rest.find(['/', '?']).unwrap_or(rest.len())]
-}
-
-/// The records of a [`Query`], read as they are asked for.
-pub struct Records {
-    query: Query,
-    source: Source,
-    left: u64,
-}
-
-enum Source {
-    Sequence(Rows),
-    Urls { visits: Visits, ahead: Option<(Vec<u8>, u64)> },
-}
-
-impl std::fmt::Debug for Records {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Records")
-            .field("query", &self.query)
-            .field("left", &self.left)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Iterator for Records {
-    type Item = Result<Record, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        let found = self.find().transpose()?;
-        // After an error nothing more can be trusted to come in order.
-        self.left = if found.is_ok() { self.left - 1 } else { 0 };
-        Some(found)
-    }
-}
-
-impl Records {
-    fn find(&mut self) -> Result<Option<Record>, StoreError> {
-        loop {
-            let Some(row) = self.next_row()? else { return Ok(None) };
-            let index = &self.query.store.shared.index;
-            let wants = self.query.wants(&row).map_err(|what| wrong(index, row.seq, what))?;
-            if !wants {
-                continue;
-            }
-            let Some(record) = self.query.store.parse(&row)? else { continue };
-            if self.query.latest_only && !self.query.by_url {
-                let visits = index.visits(&schema::url_prefix(&record.url))?.rev();
-                let later = visits.map(|visit| visit.map(|(_, seq)| seq));
-                if last_of(&self.query, later, record.seq)?.is_some() {
-                    continue;
-                }
-            }
-            return Ok(Some(record));
+    /// What makes no sense is an error.
+    fn check(&self) -> Result<(), StoreError> {
+        match &self.wrong {
+            Some(what) => Err(StoreError::Question { what: what.clone() }),
+            None => Ok(()),
         }
     }
 
-    fn next_row(&mut self) -> Result<Option<Row>, StoreError> {
-        match &mut self.source {
-            Source::Sequence(rows) => rows.next().transpose(),
-            Source::Urls { visits, ahead } => loop {
-                let next = match ahead.take() {
-                    Some(visit) => Some(visit),
-                    None => visits.next().transpose()?,
-                };
-                let Some((url, seq)) = next else { return Ok(None) };
-                let mut seqs = vec![seq];
-                if self.query.latest_only {
-                    *ahead = visits.next().transpose()?;
-                    while let Some((_, seq)) = ahead.take_if(|(later, _)| *later == url) {
-                        seqs.push(seq);
-                        *ahead = visits.next().transpose()?;
-                    }
-                }
-                // A key may outlive its record by a moment, when a failed commit is undone.
-                if let Some(row) = last_of(&self.query, seqs.into_iter().rev().map(Ok), 0)? {
-                    return Ok(Some(row));
-                }
-            },
-        }
+    fn in_order(&self) -> Order {
+        self.order.unwrap_or(match &self.filter {
+            Filter { under: Some(_), .. } => Order::Url,
+            Filter { since, until, .. } if since.or(*until).is_some() => Order::Time,
+            _ => Order::Sequence,
+        })
     }
 }
 
-/// The first of a URL's records, given from the last one on, that can be the last at all; none if that is not behind
-/// `after`.
-fn last_of(
-    query: &Query,
-    from_last: impl Iterator<Item = Result<u64, StoreError>>,
-    after: u64,
-) -> Result<Option<Row>, StoreError> {
-    for seq in from_last {
-        let seq = seq?;
-        if seq <= after {
-            break;
-        }
-        let index = &query.store.shared.index;
-        let Some(row) = index.row(seq)? else { continue };
-        let is_robots = || Glance::parse(row.json()).map(|glance| glance.purpose == Purpose::Robots);
-        if query.robots || !query.latest_only || !is_robots().map_err(|what| wrong(index, seq, what))? {
-            return Ok(Some(row));
-        }
+/// A host as canonical URLs spell it, where it can be one.
+fn spelled(authority: &str) -> String {
+    match CanonicalUrl::parse(&format!("http://{authority}/")) {
+        Ok(url) => url.authority().to_owned(),
+        Err(_) => authority.to_ascii_lowercase(),
     }
-    Ok(None)
 }
 
-fn wrong(index: &Index, seq: u64, what: String) -> StoreError {
-    StoreError::corrupt(index.path(), format!("record {seq}: {what}"), REBUILD)
-}
+#[cfg(test)]
+mod tests;

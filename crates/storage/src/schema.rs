@@ -242,8 +242,17 @@ pub(crate) fn host_prefix(authority: &str) -> Vec<u8> {
     key
 }
 
+/// What every entry of a host and of all below it begins with, on any port; with a port, of that host there alone.
+pub(crate) fn domain_prefix(name: &str) -> Vec<u8> {
+    let mut prefix = host_prefix(name);
+    if prefix.ends_with(b",)") {
+        prefix.pop();
+    }
+    prefix
+}
+
 /// An address is not turned round. A canonical host whose last label is a number is an IPv4 address.
-fn is_address(host: &str) -> bool {
+pub(crate) fn is_address(host: &str) -> bool {
     host.starts_with('[') || host.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()))
 }
 

@@ -166,8 +166,11 @@ impl DoubleEndedIterator for Scan {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
+pub(crate) mod tests {
+    use std::{
+        collections::BTreeMap,
+        sync::atomic::{AtomicU64, Ordering},
+    };
 
     use super::*;
 
@@ -204,6 +207,37 @@ mod tests {
 
         fn settled(&self) -> Result<State, StoreError> {
             self.state()
+        }
+    }
+
+    /// Counts what is read through it: keys got, and pairs in pages.
+    pub(crate) struct Counting {
+        pub(crate) inner: Arc<dyn Source>,
+        pub(crate) read: AtomicU64,
+    }
+
+    impl Source for Counting {
+        fn path(&self) -> &Path {
+            self.inner.path()
+        }
+
+        fn row(&self, seq: u64) -> Result<Option<Bytes>, StoreError> {
+            self.read.fetch_add(1, Ordering::Relaxed);
+            self.inner.row(seq)
+        }
+
+        fn page(&self, span: &Span, end: End, most: usize) -> Result<Page, StoreError> {
+            let page = self.inner.page(span, end, most)?;
+            self.read.fetch_add(1 + page.pairs.len() as u64, Ordering::Relaxed);
+            Ok(page)
+        }
+
+        fn state(&self) -> Result<State, StoreError> {
+            self.inner.state()
+        }
+
+        fn settled(&self) -> Result<State, StoreError> {
+            self.inner.settled()
         }
     }
 

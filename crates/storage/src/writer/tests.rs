@@ -49,7 +49,7 @@ pub(crate) fn seqs(store: &Store) -> Vec<(u64, u64)> {
     store
         .pages()
         .with_failures()
-        .by_url()
+        .order(crate::Order::Url)
         .records()
         .unwrap()
         .map(|r| r.map(|r| (r.visit.0, r.seq)).unwrap())

@@ -1,7 +1,7 @@
 //! Committing: all or nothing, once, and every link to the first who found it.
 
 use dragline_model::{FailureKind, Settled, Truncation, VisitId};
-use dragline_storage::Store;
+use dragline_storage::{Order, Store};
 
 use crate::world::*;
 
@@ -221,7 +221,8 @@ fn reading_goes_on_while_a_writer_writes() {
     let reading = std::thread::spawn(move || {
         let mut seen = 0;
         for committed in told {
-            let found: Vec<_> = reader.pages().by_url().records().unwrap().map(Result::unwrap).collect();
+            let found: Vec<_> =
+                reader.pages().order(Order::Url).records().unwrap().map(Result::unwrap).collect();
             assert!(found.len() as u64 >= committed);
             found.iter().for_each(|r| drop(reader.payload(r).unwrap()));
             seen = committed;

@@ -5,6 +5,7 @@
 
 mod world;
 
+mod ask;
 mod check;
 mod commit;
 mod crash;

@@ -1,7 +1,7 @@
 //! Asking.
 
 use dragline_model::{FailureKind, Purpose};
-use dragline_storage::{Query, Store};
+use dragline_storage::{Order, Query, Store};
 
 use crate::world::*;
 
@@ -36,8 +36,8 @@ fn conditions_and_orders() {
         (|q| q.with_failures(), &[1, 2, 3, 4, 5, 6, 7]),
         (|q| q.failures_only(), &[4, 6]),
         (|q| q.host("B.example"), &[1, 3, 5]),
-        (|q| q.host("B.example").by_url(), &[1, 5, 3]),
-        (|q| q.host("b.example:81").failures_only().by_url(), &[4]),
+        (|q| q.host("B.example").order(Order::Url), &[1, 5, 3]),
+        (|q| q.host("b.example:81").failures_only().order(Order::Url), &[4]),
         (|q| q.host("b.example").limit(2), &[1, 3]),
         (|q| q.limit(0), &[]),
         (|q| q.status(400..), &[2, 5]),
@@ -47,12 +47,12 @@ fn conditions_and_orders() {
         (|q| q.mime("image/"), &[3]),
         (|q| q.mime("text/html"), &[1, 5, 7]),
         (|q| q.mime("text"), &[]),
-        (|q| q.since(5), &[5, 7]),
+        (|q| q.from_seq(5), &[5, 7]),
         (|q| q.latest_only(true), &[2, 3, 5, 7]),
         (|q| q.latest_only(true).with_failures(), &[2, 3, 4, 5, 7]),
-        (|q| q.latest_only(true).by_url().with_failures(), &[7, 5, 3, 4, 2]),
+        (|q| q.latest_only(true).order(Order::Url).with_failures(), &[7, 5, 3, 4, 2]),
         (|q| q.latest_only(true).host("b.example").status(200..300), &[3]),
-        (|q| q.by_url().with_failures(), &[6, 7, 1, 5, 3, 4, 2]),
+        (|q| q.order(Order::Url).with_failures(), &[6, 7, 1, 5, 3, 4, 2]),
     ] {
         let got = ask(narrow);
         assert_eq!(got.iter().map(|n| *n as i32).collect::<Vec<_>>(), want);
@@ -87,7 +87,7 @@ fn a_robots_file_is_no_page() {
 
     let seqs = |query: Query| query.records().unwrap().map(|r| r.unwrap().seq).collect::<Vec<_>>();
     for by_url in [false, true] {
-        let ask = || if by_url { store.pages().by_url() } else { store.pages() };
+        let ask = || if by_url { store.pages().order(Order::Url) } else { store.pages() };
         assert_eq!(seqs(ask()), [2, 5]);
         assert_eq!(seqs(ask().latest_only(true)), [2, 5], "by url: {by_url}");
         let all = if by_url { vec![2, 3, 1, 5, 6, 4] } else { vec![1, 2, 3, 4, 5, 6] };

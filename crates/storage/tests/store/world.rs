@@ -13,10 +13,10 @@ use dragline_model::{
     CanonicalUrl, Failure, FailureKind, Harvest, Link, Outcome, Page, Purpose, ResponseHead, RobotsAnswer,
     Settled, Timestamp, Timings, Truncation, Validators, Visit, VisitId,
 };
-use dragline_storage::{DecodedFacts, Options, Parcel, Pending, Record, Store, Writer};
+use dragline_storage::{DecodedFacts, Options, Order, Parcel, Pending, Record, Store, Writer};
 
 /// 2026-01-01T00:00:00Z.
-const EPOCH_MS: u64 = 1_767_225_600_000;
+pub(crate) const EPOCH_MS: u64 = 1_767_225_600_000;
 
 pub(crate) fn url(text: &str) -> CanonicalUrl {
     CanonicalUrl::parse(text).unwrap()
@@ -87,6 +87,12 @@ impl Visited {
     pub(crate) fn via(mut self, page: &str) -> Self {
         self.harvest.visit.via = Some(url(page));
         self.harvest.visit.depth = 1;
+        self
+    }
+
+    /// Asked for at another moment, milliseconds after [`EPOCH_MS`].
+    pub(crate) fn at(mut self, ms: u64) -> Self {
+        self.harvest.fetched_at = Timestamp(EPOCH_MS + ms);
         self
     }
 
@@ -172,7 +178,7 @@ pub(crate) fn answers(store: &Store) -> (Vec<Record>, Vec<Option<Bytes>>, String
         .pages()
         .with_failures()
         .with_robots()
-        .by_url()
+        .order(Order::Url)
         .records()
         .unwrap()
         .map(|r| r.unwrap().seq)
