@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use dragline_model::FailureKind;
-use dragline_storage::{CheckOptions, Options, Record, Store, StoreError};
+use dragline_storage::{CheckOptions, Options, Order, Record, Store, StoreError};
 
 use crate::world::*;
 
@@ -66,7 +66,7 @@ fn ask(store: &Store) -> Result<Truth, StoreError> {
         records.insert(record.seq, record);
     }
     let mut by_url = Vec::new();
-    for record in store.pages().with_failures().with_robots().by_url().records()? {
+    for record in store.pages().with_failures().with_robots().order(Order::Url).records()? {
         by_url.push(record?.seq);
     }
     let mut pending = Vec::new();
