@@ -247,6 +247,9 @@ impl Crawl {
             drain_limit: crawl.drain_limit.get(),
             intensity: dragline_actors::Intensity::default(),
         };
+        let desk = plan.store.serve().inspect_err(|error| {
+            tracing::warn!(%error, "while it runs, the store cannot be asked by others");
+        });
         let handle = Handle { control: Control::new(plan.fetchers), begun: Instant::now() };
         let (over, ended) = mpsc::channel();
         let control = handle.control.clone();
@@ -254,6 +257,7 @@ impl Crawl {
             .name("dragline".into())
             .spawn(move || {
                 let end = actix_rt::System::new().block_on(ring::run(plan, control));
+                drop(desk);
                 // Nobody may be waiting any more.
                 let _ = over.send(end);
             })

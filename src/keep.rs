@@ -74,10 +74,15 @@ impl AnswerStore {
     pub fn create_or_open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
         let store = Store::create_or_open(dir, Options::default())?;
         let writer = store.writer()?;
+        let desk = store.serve().ok();
         let (door, inside) = mpsc::sync_channel(WAITING_MAX);
         let weight: Arc<Weight> = Arc::default();
         let room = weight.clone();
-        let thread = std::thread::spawn(move || keep(store.sealer(), writer, &inside, &room));
+        let thread = std::thread::spawn(move || {
+            let kept = keep(store.sealer(), writer, &inside, &room);
+            drop(desk);
+            kept
+        });
         // Visits are numbered by the clock, so that those of two runs differ.
         let next_visit = Timestamp::from(SystemTime::now()).0 << 20;
         Ok(Self { door: Some(door), thread: Some(thread), weight, next_visit })

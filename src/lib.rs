@@ -62,7 +62,8 @@ pub use dragline_actors::{Snapshot, StopReason};
 pub use dragline_frontier::{Counts, ScopeKind};
 pub use dragline_gather::{Answer, Auth, Call, Gather};
 
-/// Opens the store of a crawl to ask it; it must exist, and no crawl may be running on it.
+/// Opens the store of a crawl to ask it; it must exist. Where a crawl is running on it, in whatever process, that one is
+/// asked, and everything can be read but nothing written.
 pub fn open(dir: impl AsRef<std::path::Path>) -> Result<storage::Store, storage::StoreError> {
-    storage::Store::open(dir.as_ref(), storage::Options::default())
+    storage::Store::open_to_read(dir.as_ref(), storage::Options::default())
 }

@@ -276,7 +276,7 @@ fn what_is_unchanged_is_kept_once() {
     crawl(&web, dir.path(), &[&seed], &["--delay", "0s"]);
     crawl(&web, dir.path(), &[&seed], &refresh);
 
-    let history = lines(&["show", &seed, "--history", "--store", &store]);
+    let history = lines(&["show", &seed, "--history", "--jsonl", "--store", &store]);
     assert!(history.len() >= 2, "{history:?}");
     assert_eq!((&history[0]["status"], &history[1]["status"]), (&json!(200), &json!(304)));
     assert_eq!((&history[1]["digest"], &history[1]["mime"]), (&history[0]["digest"], &json!("text/html")));

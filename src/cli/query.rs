@@ -76,7 +76,7 @@ fn overview_of(record: &Record) -> Vec<Cell> {
     ]
 }
 
-fn status_text(record: &Record) -> String {
+pub(super) fn status_text(record: &Record) -> String {
     match (record.status, &record.error) {
         (Some(status), _) => status.to_string(),
         (None, Some(error)) => error.kind.to_string(),

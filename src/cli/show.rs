@@ -8,6 +8,7 @@ use dragline_export::line;
 use super::{
     Trouble,
     args::{Args, ShowArgs},
+    query::status_text,
     screen,
     text::{counted, printable, size, time},
 };
@@ -25,15 +26,24 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
     let config = args.config()?;
     let store = crate::open(&config.store)?;
     let mut out = io::stdout().lock();
-    if command.history {
-        for record in store.history(&url)? {
-            writeln!(out, "{}", line(&record))?;
-        }
-        return Ok(0);
-    }
-    let Some(record) = store.get(&url)? else {
+    let nowhere = || {
         let store = printable(&config.store.display().to_string(), 500);
-        return Err(Trouble::Usage(format!("{url} is not in {store}; `dragline query` lists what is")));
+        Trouble::Usage(format!("{url} is not in {store}; `dragline query` lists what is"))
+    };
+    if command.history {
+        let visits = store.history(&url)?;
+        if visits.is_empty() {
+            return Err(nowhere());
+        }
+        return history(&mut out, &visits, command.jsonl).map(|()| 0).map_err(Trouble::from);
+    }
+    let record = match command.seq {
+        None => store.get(&url)?.ok_or_else(nowhere)?,
+        Some(seq) => store.record(seq)?.filter(|record| record.url == url).ok_or_else(|| {
+            Trouble::Usage(format!(
+                "record {seq} is not of {url}; `dragline show {url} --history` lists those that are"
+            ))
+        })?,
     };
     if command.json {
         writeln!(out, "{}", line(&record))?;
@@ -53,20 +63,64 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
                 out.write_all(payload.head.as_bytes())?;
             }
         } else if command.raw {
-            out.write_all(&payload.body)?;
+            put_body(&mut out, &payload.body)?;
         } else if command.body {
-            out.write_all(&decoded(&payload)?)?;
+            put_body(&mut out, &decoded(&payload)?)?;
         } else if command.links {
             for link in links(&record, &payload)? {
                 writeln!(out, "{link}")?;
             }
         } else {
             overview(&mut out, &record, Some(&payload))?;
-            history_hint(&mut out, &store, &url)?;
+            if command.seq.is_none() {
+                history_hint(&mut out, &store, &url)?;
+            }
         }
     }
     out.flush()?;
     Ok(0)
+}
+
+/// A body as it is; on a terminal nothing that one would obey, and no bytes that are no text.
+fn put_body(out: &mut io::StdoutLock<'_>, body: &[u8]) -> Result<(), Trouble> {
+    if !out.is_terminal() {
+        return out.write_all(body).map_err(Trouble::from);
+    }
+    let text = std::str::from_utf8(body).ok().filter(|text| !text.contains('\0')).ok_or_else(|| {
+        Trouble::Usage("the body is no text for a terminal: send it to a file, as in > FILE".to_owned())
+    })?;
+    text.lines()
+        .try_for_each(|line| writeln!(out, "{}", printable(&line.replace('\t', "    "), usize::MAX)))?;
+    Ok(())
+}
+
+/// Every visit, a line each.
+fn history(out: &mut impl Write, visits: &[Record], jsonl: bool) -> io::Result<()> {
+    if jsonl {
+        return visits.iter().try_for_each(|record| writeln!(out, "{}", line(record)));
+    }
+    writeln!(out, "{:>9}  {:<24} {:>12} {:>9}  what it brought", "seq", "fetched", "status", "size")?;
+    let mut before: Option<&Record> = None;
+    for record in visits {
+        let news = match (&record.digest, before.and_then(|last| last.digest.as_ref())) {
+            (None, _) => record.error.as_ref().map(|error| error.detail.clone()).unwrap_or_default(),
+            (Some(digest), Some(last)) if digest == last => "the same again".to_owned(),
+            (Some(digest), _) => digest.chars().take(23).collect(),
+        };
+        writeln!(
+            out,
+            "{:>9}  {:<24} {:>12} {:>9}  {}",
+            record.seq,
+            time(record.fetched_at),
+            status_text(record),
+            size(record.size),
+            printable(&news, 100)
+        )?;
+        if record.digest.is_some() {
+            before = Some(record);
+        }
+    }
+    Ok(())
 }
 
 fn decoded(payload: &Payload) -> Result<Vec<u8>, Trouble> {

@@ -20,6 +20,13 @@ pub enum StoreError {
         /// The holder as it wrote itself down: `pid 4711: dragline crawl http://…`.
         holder: String,
     },
+    /// The process that has the store was asked, and did not answer.
+    Unanswered {
+        /// The store.
+        dir: PathBuf,
+        /// Why, in its words.
+        why: String,
+    },
     /// The directory is no store and must not become one.
     NotAStore {
         /// What was given.
@@ -165,6 +172,13 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            StoreError::Unanswered { dir, why } => {
+                write!(
+                    f,
+                    "{}: the process that has the store was asked and did not answer: {why}",
+                    dir.display()
+                )
+            }
             StoreError::Locked { dir, holder } => write!(
                 f,
                 "the store {} is in use by {holder}; wait for it to end, or give another --store",

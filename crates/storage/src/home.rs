@@ -42,7 +42,7 @@ const MEMBERS_ASKED: usize = 16;
 /// Longest `meta.json` that is read.
 const META_BYTES_MAX: u64 = 64 << 10;
 
-/// A store's directory, held by this process for as long as this lives.
+/// A store's directory, held by this process for as long as this lives; or only looked into, while another has it.
 #[derive(Debug)]
 pub(crate) struct Home {
     pub(crate) dir: PathBuf,
@@ -50,7 +50,7 @@ pub(crate) struct Home {
     /// The format it is in, until something is written.
     format: AtomicU32,
     /// The lock goes with the file.
-    _lock: File,
+    lock: Option<File>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -91,7 +91,22 @@ impl Home {
     }
 
     fn new(dir: &Path, format: u32, mark: Mark, lock: File) -> Self {
-        Self { dir: dir.to_owned(), mark, format: format.into(), _lock: lock }
+        Self { dir: dir.to_owned(), mark, format: format.into(), lock: Some(lock) }
+    }
+
+    /// Looks into a store that another process has.
+    pub(crate) fn look_into(dir: &Path) -> Result<Self, StoreError> {
+        refuse_others(dir)?;
+        let (meta, mark) = read_meta(dir)?;
+        Ok(Self { dir: dir.to_owned(), mark, format: meta.format.into(), lock: None })
+    }
+
+    /// An error where another process has it: nothing may be changed then.
+    pub(crate) fn check_ours(&self) -> Result<(), StoreError> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Locked { dir: self.dir.clone(), holder: read_holder(&self.dir) }),
+        }
     }
 
     /// Takes possession of a store, and makes it first where there is nothing.
@@ -228,17 +243,23 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = Vec::new();
-            let _ = file.take(HOLDER_BYTES_MAX as u64).read_to_end(&mut holder);
-            let holder = String::from_utf8_lossy(&holder).trim().escape_debug().to_string();
-            let holder = if holder.is_empty() { "another process".to_owned() } else { holder };
-            return Err(StoreError::Locked { dir: dir.to_owned(), holder });
+            return Err(StoreError::Locked { dir: dir.to_owned(), holder: read_holder(dir) });
         }
         Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path)(error)),
     }
     let described = file.set_len(0).and_then(|()| file.write_all(holder().as_bytes()));
     described.map_err(StoreError::io("write", &path))?;
     Ok(file)
+}
+
+/// Who has the store, as they wrote themselves down.
+fn read_holder(dir: &Path) -> String {
+    let mut holder = Vec::new();
+    if let Ok(file) = File::open(dir.join(LOCK)) {
+        let _ = file.take(HOLDER_BYTES_MAX as u64).read_to_end(&mut holder);
+    }
+    let holder = String::from_utf8_lossy(&holder).trim().escape_debug().to_string();
+    if holder.is_empty() { "another process".to_owned() } else { holder }
 }
 
 /// Tries until it is free, it fails otherwise than by being taken, or `wait` says that it was long enough.

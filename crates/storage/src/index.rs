@@ -19,7 +19,7 @@ mod open;
 mod tree;
 mod write;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ pub(crate) use lists::{AllOf, AnyOf, Way};
 pub(crate) use packed::Packed;
 pub(crate) use rows::{Row, Rows, Visits};
 pub(crate) use snapshot::Snapshot;
-pub(crate) use source::{Source, Span, behind_prefix};
+pub(crate) use source::{End, Page, Source, Span, behind_prefix};
 pub(crate) use tree::Tree;
 
 /// The index of one store, for reading. What was committed before a question is in its answer.
@@ -79,6 +79,26 @@ impl Index {
         let start = RecordList.key(&(from, Bytes::new()));
         let span = Span { start, end: behind_prefix(RecordList.prefix()) };
         Packed::new(self.source.clone(), RecordList, span).map(Rows)
+    }
+
+    /// The records from one sequence number to another, both included: of a store that grows, what a state speaks of.
+    pub(crate) fn rows_to(
+        &self,
+        from: u64,
+        last: u64,
+    ) -> Result<impl Iterator<Item = Result<Row, StoreError>>, StoreError> {
+        let within = move |row: &Result<Row, _>| row.as_ref().map_or(true, |row: &Row| row.seq <= last);
+        Ok(self.rows(from)?.take_while(within))
+    }
+
+    /// Waits until something is committed behind `seq`, but no longer than this; the last sequence number then.
+    pub(crate) fn wait(&self, seq: u64, patience: Duration) -> Result<u64, StoreError> {
+        self.source.wait(seq, patience)
+    }
+
+    /// What answers for it.
+    pub(crate) fn source(&self) -> Arc<dyn Source> {
+        self.source.clone()
     }
 
     /// The visits of all URLs whose key begins with `prefix`, in order of URL and then of sequence, from the

@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod asking;
 mod error;
 mod schema;
 
@@ -93,6 +94,6 @@ pub use revisits::{KeptCopy, Standing};
 pub use schema::{FORMAT, Totals};
 pub use seal::{DecodedFacts, Parcel, Sealer};
 pub use stats::{Share, Stats};
-pub use store::{Options, Payload, Store};
+pub use store::{Desk, Options, Payload, Store};
 pub use trail::{Named, Place};
 pub use writer::Writer;

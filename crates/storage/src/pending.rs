@@ -17,6 +17,7 @@ use crate::{
     index::{Index, Row},
     known::UrlSet,
     record::{self, Glance, GlanceLink, Kind},
+    schema::State,
 };
 
 /// A URL that is known and whose visits have not settled it.
@@ -67,9 +68,9 @@ pub(crate) fn collect(
     let mut restored = Restored::default();
     let mut settled = UrlSet::with_room(0);
     let mut tried: FingerprintMap<Tried> = FingerprintMap::default();
-    let entries = index.state()?.entries;
+    let State { entries, last_seq, .. } = index.state()?;
     let mut found = 0;
-    for row in index.rows(1)? {
+    for row in index.rows_to(1, last_seq)? {
         let row = row?;
         found += 1;
         if record::kind(row.json()).map_err(|what| wrong(index, &row, what))? == Kind::Seeds {
@@ -97,7 +98,7 @@ pub(crate) fn collect(
         return Err(StoreError::corrupt(index.path(), what, REBUILD));
     }
 
-    for row in index.rows(1)? {
+    for row in index.rows_to(1, last_seq)? {
         let row = row?;
         let glance = glance(index, &row)?;
         let parse = |text: &str| CanonicalUrl::parse(text).map_err(|e| wrong(index, &row, e.to_string()));

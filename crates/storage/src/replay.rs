@@ -25,7 +25,7 @@ pub(crate) fn replay(
     let index = &store.shared.index;
     let state = index.state()?;
     let mut found = 0;
-    for row in index.rows(after_seq + 1)? {
+    for row in index.rows_to(after_seq + 1, state.last_seq)? {
         let row = row?;
         found += 1;
         let wrong = |what| StoreError::corrupt(index.path(), format!("record {}: {what}", row.seq), REBUILD);

@@ -20,6 +20,7 @@ impl Store {
     /// Keeps the settings of the run that begins, in the place of those of the run before. For the store's owner to
     /// read alone.
     pub fn keep_settings(&self, json: &str) -> Result<(), StoreError> {
+        self.shared.home.check_ours()?;
         let dir = self.dir();
         let (new, path) = (dir.join(FILE_NEW), dir.join(FILE));
         let removed = fs::remove_file(&new).or_else(|error| match error.kind() {

@@ -16,6 +16,7 @@ use dragline_model::{CanonicalUrl, Fingerprint, Purpose, ResponseHead};
 use crate::{
     Checkpoints, Query, Record, Recovery, Replayed, Sealer, Stats, StoreError, Tails, Totals, Writer,
     archive::{self, Disk, SystemDisk},
+    asking::{caller::Caller, desk},
     error::{REBUILD, REFETCH},
     frontier::{self, FrontierHome},
     gzip,
@@ -82,6 +83,19 @@ pub(crate) struct Shared {
     pub(crate) home: Home,
 }
 
+/// Answers who asks for the records of a store that this process has: see [`Store::serve`]. Dropped, it lets those
+/// who are being answered finish, for two seconds at most.
+#[must_use = "who asks is answered while this lives"]
+pub struct Desk {
+    _open: desk::Desk,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("dir", &self.shared.home.dir).finish_non_exhaustive()
@@ -108,6 +122,39 @@ impl Store {
     /// Opens an existing store. What a killed process left half done is put right first: see [`Recovery`].
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         Self::from_home(Home::open(dir.as_ref())?, options, Arc::new(SystemDisk))
+    }
+
+    /// Opens an existing store to read it, whether or not another process has it: one that has it and answers
+    /// ([`Store::serve`]) is asked. What is asked for the writing of, from a store that another process has, is
+    /// refused with [`StoreError::Locked`].
+    pub fn open_to_read(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        // What is no store, or of a newer format, is said by the opening below.
+        if let Ok(home) = Home::look_into(dir)
+            && let Some(caller) = Caller::call(dir, home.mark)?
+        {
+            return Ok(Self::of_another(home, caller, options));
+        }
+        Self::open(dir, options)
+    }
+
+    /// A store that another process has.
+    fn of_another(home: Home, caller: Caller, options: Options) -> Self {
+        let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+        let frontier = FrontierHome::new(home.frontier(), disk.clone());
+        let tree = Arc::new(Tree::of_another(home.index()));
+        let index = Index::new(Arc::new(caller));
+        let (recovery, writer_out) = (Mutex::default(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { index, tree, options, disk, writer_out, recovery, frontier, home }) }
+    }
+
+    /// Answers other processes that want to read this store, for as long as the desk lives.
+    pub fn serve(&self) -> Result<Desk, StoreError> {
+        self.shared.home.check_ours()?;
+        let archivist = desk::Archivist { mark: self.shared.home.mark, source: self.shared.index.source() };
+        desk::Desk::open(self.dir(), archivist)
+            .map(|desk| Desk { _open: desk })
+            .map_err(StoreError::io("open a socket in", self.dir()))
     }
 
     /// Opens a store; makes it first where the directory is empty or missing.
@@ -192,6 +239,7 @@ impl Store {
     /// The one writer. Takes in every known URL: a tenth of a second for a million, three seconds for a million
     /// records where the log of what is known is missing.
     pub fn writer(&self) -> Result<Writer, StoreError> {
+        self.shared.home.check_ours()?;
         Writer::open(self.shared.clone())
     }
 

@@ -92,12 +92,18 @@ pub(in crate::cli) struct ShowArgs {
     /// The links of the page
     #[arg(long, group = "part")]
     pub links: bool,
-    /// Every visit of the URL
+    /// Every visit of the URL, the oldest first
     #[arg(long, group = "part")]
     pub history: bool,
+    /// With --history, one JSON object a line
+    #[arg(long, requires = "history")]
+    pub jsonl: bool,
     /// The record as JSON
     #[arg(long, group = "part")]
     pub json: bool,
+    /// The visit with this sequence number instead of the last one; --history has the numbers
+    #[arg(long, value_name = "N", conflicts_with = "history")]
+    pub seq: Option<u64>,
 }
 
 #[derive(Debug, ClapArgs)]

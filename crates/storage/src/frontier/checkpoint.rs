@@ -75,6 +75,7 @@ impl Checkpoints {
     /// An error is worth a warning and no more: the checkpoint before it still holds, and the records since are
     /// replayed after it.
     pub fn write(&self, seq: u64, clean: bool, bytes: &[u8]) -> Result<(), StoreError> {
+        self.shared.home.check_ours()?;
         let frontier = &self.shared.frontier;
         let _alone = frontier.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
         if frontier.holders.load(Ordering::Acquire) != self.holder {
@@ -114,6 +115,7 @@ impl Checkpoints {
 
     /// Takes the checkpoint away, if there is one: it cannot be used.
     pub fn discard(&self) -> Result<(), StoreError> {
+        self.shared.home.check_ours()?;
         let path = self.path(FILE);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

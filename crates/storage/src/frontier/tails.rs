@@ -109,9 +109,14 @@ impl Tails {
             let _alone = leave.0.frontier.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
             leave.0.frontier.holders.fetch_add(1, Ordering::AcqRel);
         }
-        leave.0.frontier.make()?;
+        let is_ours = leave.0.home.check_ours().is_ok();
+        if is_ours {
+            leave.0.frontier.make()?;
+        }
         let mut tails = Self { current: None, next: 0, buffer: Vec::new(), leave };
-        let last = tails.segments()?.into_iter().map(|(number, _)| number).max();
+        // Of a store that another process has there may be no directory yet; nothing is written there either.
+        let there = if is_ours { tails.segments()? } else { Vec::new() };
+        let last = there.into_iter().map(|(number, _)| number).max();
         tails.next = last.map_or(0, |last| last.wrapping_add(1));
         Ok(tails)
     }
@@ -120,6 +125,7 @@ impl Tails {
     ///
     /// After an error nothing was kept, and what was kept before is untouched.
     pub fn put(&mut self, chunk: &[u8]) -> Result<ChunkId, StoreError> {
+        self.leave.0.home.check_ours()?;
         if chunk.len() > CHUNK_BYTES_MAX {
             let what = format!("a chunk of {} bytes, {CHUNK_BYTES_MAX} are allowed", chunk.len());
             let source = io::Error::new(io::ErrorKind::InvalidInput, what);
@@ -170,7 +176,7 @@ impl Tails {
     /// with less: what is removed here and still referred to is an error of [`Tails::take`] after a restart.
     pub fn retain(&mut self, live: impl Iterator<Item = ChunkId>) {
         let live: HashSet<u32> = live.map(ChunkId::segment).collect();
-        let freed = self.segments().and_then(|there| {
+        let freed = self.leave.0.home.check_ours().and_then(|()| self.segments()).and_then(|there| {
             there
                 .into_iter()
                 .filter(|(number, _)| !live.contains(number))

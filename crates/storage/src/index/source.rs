@@ -4,7 +4,7 @@
 //! time. Never knows what a key means, and holds a page of each end at most: so a scan may take its time, keeps
 //! nothing open, and may as well be answered by another process.
 
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -36,6 +36,9 @@ pub(crate) trait Source: Send + Sync {
 
     /// The same, once pages have everything that it speaks of.
     fn settled(&self) -> Result<State, StoreError>;
+
+    /// Waits until something is committed behind `seq`, but no longer than this; the last sequence number then.
+    fn wait(&self, seq: u64, patience: Duration) -> Result<u64, StoreError>;
 }
 
 /// A key and its value.
@@ -208,6 +211,10 @@ pub(crate) mod tests {
         fn settled(&self) -> Result<State, StoreError> {
             self.state()
         }
+
+        fn wait(&self, _: u64, _: Duration) -> Result<u64, StoreError> {
+            Ok(0)
+        }
     }
 
     /// Counts what is read through it: keys got, and pairs in pages.
@@ -238,6 +245,10 @@ pub(crate) mod tests {
 
         fn settled(&self) -> Result<State, StoreError> {
             self.inner.settled()
+        }
+
+        fn wait(&self, seq: u64, patience: Duration) -> Result<u64, StoreError> {
+            self.inner.wait(seq, patience)
         }
     }
 

@@ -9,9 +9,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError, RwLock,
+        Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -48,6 +49,9 @@ pub(crate) struct Tree {
     pub(super) held: Mutex<Held>,
     /// Held by whoever writes what was held back.
     pub(super) writing: Mutex<()>,
+    /// The last sequence number that was committed since this was opened, and a bell for the next.
+    told: Mutex<u64>,
+    news: Condvar,
     /// Written by a batch, which an iterator of sled's could otherwise see the half of.
     pub(super) batch: RwLock<()>,
 }
@@ -78,8 +82,25 @@ impl Tree {
             held: Mutex::default(),
             writing: Mutex::default(),
             batch: RwLock::default(),
+            told: Mutex::default(),
+            news: Condvar::new(),
         };
         Ok((tree, moved))
+    }
+
+    /// The tree of a store that another process has: nothing can be read from it, nor written to it.
+    pub(crate) fn of_another(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            cache_bytes: 0,
+            db: RwLock::default(),
+            down: AtomicBool::new(false),
+            held: Mutex::default(),
+            writing: Mutex::default(),
+            batch: RwLock::default(),
+            told: Mutex::default(),
+            news: Condvar::new(),
+        }
     }
 
     /// True where it holds something and was written in another format, older or newer.
@@ -144,7 +165,10 @@ impl Tree {
 
     /// Takes in what was committed, with the state that holds after it.
     pub(crate) fn hold(&self, draft: Draft, state: &State) -> Backlog {
-        lock(&self.held).add(draft, state)
+        let backlog = lock(&self.held).add(draft, state);
+        *lock(&self.told) = state.last_seq;
+        self.news.notify_all();
+        backlog
     }
 
     fn written_row(&self, seq: u64) -> Result<Option<Bytes>, StoreError> {
@@ -230,5 +254,16 @@ impl Source for Tree {
     fn settled(&self) -> Result<State, StoreError> {
         self.write_held()?;
         self.written()
+    }
+
+    fn wait(&self, seq: u64, patience: Duration) -> Result<u64, StoreError> {
+        let last = self.state()?.last_seq;
+        if last > seq {
+            return Ok(last);
+        }
+        // Told after it is there to be found, so that no commit is missed between the look and the wait.
+        let told = self.news.wait_timeout_while(lock(&self.told), patience, |told| *told <= seq);
+        drop(told.unwrap_or_else(PoisonError::into_inner));
+        Ok(self.state()?.last_seq)
     }
 }

@@ -6,6 +6,7 @@
 mod world;
 
 mod ask;
+mod asking;
 mod check;
 mod commit;
 mod crash;
