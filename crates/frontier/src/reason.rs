@@ -82,6 +82,13 @@ pub enum Reason {
         /// The pages in a row that brought nothing.
         pages: u32,
     },
+    /// It is one that was had, but for a session's id.
+    Session {
+        /// Where the id is, as in `a.example?sid=*`.
+        place: Arc<str>,
+        /// Pages that were the same under another id.
+        pages: u32,
+    },
 }
 
 impl Reason {
@@ -100,12 +107,16 @@ impl Reason {
             Reason::Subdomains { .. } => "subdomains",
             Reason::QueryVariations { .. } => "query_variations",
             Reason::Parked { .. } => "parked",
+            Reason::Session { .. } => "session",
         }
     }
 
     /// Is that the [word](Self::word) of a budget? Then the URL was not counted against any.
     pub(crate) fn is_budget(word: &str) -> bool {
-        matches!(word, "host_budget" | "domain_budget" | "subdomains" | "query_variations" | "parked")
+        matches!(
+            word,
+            "host_budget" | "domain_budget" | "subdomains" | "query_variations" | "parked" | "session"
+        )
     }
 
     /// The reason with the names of the URL it is about.
@@ -176,6 +187,11 @@ impl fmt::Display for Of<'_> {
                 f,
                 "parked: the last {pages} pages of the shape {shape} brought nothing new, and it was found on \
                  such a page (--no-trap-guard)"
+            ),
+            Reason::Session { place, pages } => write!(
+                f,
+                "parked: it was had under another session's id ({place}), and {pages} pages were the same under \
+                 another (--no-trap-guard)"
             ),
         }
     }

@@ -13,10 +13,13 @@
 //! *parked* only if both hold:
 //! 1. URLs of its shape have become *stale*: the last 30 pages of them in a row brought nothing that pages of the
 //!    same shape had not brought before: no piece of text (see [`Sketch`]), no new link to another shape that is not
-//!    stale itself;
+//!    stale itself; ten will do where each is a copy of one a moment ago;
 //! 2. it was found on a page that brought nothing either. What an honest page links to is asked for, even where
 //!    hundreds of such documents in a row turn out to be empty. (A URL with a random token in it needs no such
 //!    page: a session's id makes every page of a site new once more.)
+//!
+//! What is a session's id in a URL is learned apart ([`sessions`]), by pages that stay the same under another one:
+//! their URLs vouch for each other without end, and each brings some more.
 //!
 //! So an archive of ten thousand articles is never parked: each article has text of its own. Shapes are looked at in
 //! three widths ([`shape`](mod@shape)): a calendar is stale by its template, a faceted search, whose templates are
@@ -28,7 +31,7 @@
 //!
 //! # What it takes
 //!
-//! The guard at most some 32 MiB, whatever the crawl: [`SHAPES_MAX`](guard::SHAPES_MAX) shapes of 250 bytes, and
+//! The guard and the sessions at most some 34 MiB, whatever the crawl: [`SHAPES_MAX`](guard::SHAPES_MAX) shapes of 250 bytes, and
 //! their pieces of text in 4 bytes each, 16 MiB of them; usually less than one. Budgets that are set cost some 40
 //! bytes for each host; that of queries half a megabyte in all.
 
@@ -37,15 +40,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::Reason;
 
+mod bench;
 mod budgets;
 mod guard;
 mod heavy;
 mod seen;
+mod sessions;
 mod shape;
+mod spot;
 
 use budgets::Budgets;
 use guard::Guard;
 pub use guard::Parked;
+use sessions::Sessions;
 
 /// Pages of which one is sketched, while all is well.
 const SKETCH_EVERY: u64 = 4;
@@ -145,7 +152,7 @@ pub struct Seen<'a> {
 /// }
 /// assert!(day < 40);
 /// let said = traps.explain(&url(day)?).map(|reason| reason.to_string()).unwrap_or_default();
-/// assert!(said.starts_with("parked: the last 30 pages of the shape a.example/calendar/N brought nothing new"));
+/// assert!(said.starts_with("parked: the last 10 pages of the shape a.example/calendar/N brought nothing new"));
 /// # Ok::<(), dragline_model::UrlError>(())
 /// ```
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -155,6 +162,7 @@ pub struct Traps {
     rules: TrapRules,
     budgets: Budgets,
     guard: Guard,
+    sessions: Sessions,
 }
 
 impl Traps {
@@ -176,6 +184,7 @@ impl Traps {
     pub fn admit(&mut self, url: &CanonicalUrl, found_on: Brought) -> Result<(), Reason> {
         self.budgets.judge(&self.rules, url)?;
         if let Some(rules) = &self.rules.guard {
+            self.sessions.judge(rules, url)?;
             let is_wild = self.budgets.has_many_hosts(url);
             self.guard.admit(rules, url, is_wild, found_on.0)?;
         }
@@ -187,21 +196,24 @@ impl Traps {
     /// visit is about to be granted; what is parked here is gone.
     pub fn recheck(&mut self, url: &CanonicalUrl) -> Result<(), Reason> {
         let Some(rules) = &self.rules.guard else { return Ok(()) };
+        self.sessions.judge(rules, url)?;
         let is_wild = self.budgets.has_many_hosts(url);
         self.guard.recheck(rules, url, is_wild)
     }
 
-    /// Is a sketch of this page worth its making (a tenth of what a page costs)? As long as the pages of its shape
-    /// bring something every fourth will do, by the visit's number; from the first that does not, each is looked at.
+    /// Is a sketch of this page worth its making (a tenth of what a page costs)? The first pages of a shape are looked
+    /// at; then, as long as they bring something, every fourth will do, by the visit's number; from the first that does
+    /// not, each is.
     pub fn wants_sketch(&self, url: &CanonicalUrl, visit: u64) -> bool {
         self.rules.guard.is_some()
             && (visit.is_multiple_of(SKETCH_EVERY)
-                || self.guard.is_in_doubt(url, self.budgets.has_many_hosts(url)))
+                || self.guard.is_in_doubt(url, self.budgets.has_many_hosts(url))
+                || self.sessions.is_in_doubt(url))
     }
 
     /// Was a shape that had been parked freed since this was asked last?
     pub fn take_freed(&mut self) -> bool {
-        self.guard.take_freed()
+        self.guard.take_freed() | self.sessions.take_freed()
     }
 
     /// Learns from a page, and says what it brought. `new_links` are those of its links that nobody had seen, a
@@ -212,6 +224,9 @@ impl Traps {
         new_links: impl IntoIterator<Item = &'a CanonicalUrl>,
     ) -> Brought {
         let Some(rules) = &self.rules.guard else { return Brought::SOMETHING };
+        if let (200, Some(sketch)) = (page.status, page.sketch.filter(|sketch| !sketch.is_empty())) {
+            self.sessions.settled(page.url, sketch);
+        }
         let budgets = &self.budgets;
         Brought(self.guard.settled(rules, page, new_links, |url| budgets.has_many_hosts(url)))
     }
@@ -221,23 +236,27 @@ impl Traps {
         let by_budget = self.budgets.judge(&self.rules, url).err();
         by_budget.or_else(|| {
             let rules = self.rules.guard.as_ref()?;
-            self.guard.explain(rules, url, self.budgets.has_many_hosts(url))
+            let by_session = self.sessions.explain(url);
+            by_session.or_else(|| self.guard.explain(rules, url, self.budgets.has_many_hosts(url)))
         })
     }
 
     /// The shapes that are parked, those with the most URLs first.
     pub fn report(&self) -> Vec<Parked> {
-        self.guard.report()
+        let mut parked = self.guard.report();
+        parked.extend(self.sessions.report());
+        parked.sort_unstable_by(|a, b| (b.parked_urls, &a.shape).cmp(&(a.parked_urls, &b.shape)));
+        parked
     }
 
     /// URLs that the guard has left alone.
     pub fn parked_urls(&self) -> u64 {
-        self.guard.parked_urls()
+        self.guard.parked_urls() + self.sessions.parked_urls()
     }
 
     /// Bytes that the memory takes, about.
     pub fn bytes(&self) -> usize {
-        self.budgets.bytes() + self.guard.bytes()
+        self.budgets.bytes() + self.guard.bytes() + self.sessions.bytes()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What this file writes; another number is another layout.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A frontier as bytes, and the chunks that it needs.
 #[derive(Debug, Clone)]
@@ -217,13 +217,15 @@ impl Frontier {
         if !self.traps.take_freed() {
             return false;
         }
-        let Some((away, end)) = self.parked.take_pile("parked") else { return false };
-        let again = away.into_iter().try_for_each(|id| {
-            let chunk = self.tails.get(id)?;
-            self.admit_again(&chunk, true, now)
-        });
-        let again = again.and_then(|()| self.admit_again(&end, true, now));
-        self.note(again);
+        for reason in ["parked", "session"] {
+            let Some((away, end)) = self.parked.take_pile(reason) else { continue };
+            let again = away.into_iter().try_for_each(|id| {
+                let chunk = self.tails.get(id)?;
+                self.admit_again(&chunk, true, now)
+            });
+            let again = again.and_then(|()| self.admit_again(&end, true, now));
+            self.note(again);
+        }
         !self.is_finished()
     }
 

@@ -11,7 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     GuardRules, Seen,
-    seen::Pieces,
+    bench::Bench,
+    seen::{Pieces, Said},
     shape::{Grain, HOST, PATH, Shape, TEMPLATE, WIDTHS},
 };
 use crate::Reason;
@@ -29,6 +30,13 @@ const PATIENCE: [u32; WIDTHS] = [1, 2, 4];
 /// Templates that a path is taken to have at most, and a host; past it they are looked at as one. A search form has
 /// some fields, a faceted search all their combinations.
 const TEMPLATES_MAX: [u32; WIDTHS] = [u32::MAX, 16, 256];
+/// What a page weighs that says nothing but what one other page of its shape said a moment ago: thirty pages all of
+/// whose words were there somewhere are no better proof of a trap than ten copies of one.
+const COPY_WEIGHS: u32 = 3;
+/// Pages of a shape that the next one may be a copy of.
+const SAID_MAX: usize = 2;
+/// Pages of a shape that are looked at in any case: those in which a trap would have shown itself.
+const YOUNG: u32 = 16;
 /// Slots for URLs that were admitted although the page they were found on brought nothing.
 const DOUBTFUL_SLOTS: usize = 16_384;
 /// Among the bits of what a page did not bring, one for each width: this URL is one of the sample.
@@ -55,6 +63,10 @@ struct Known {
     text: Box<str>,
     /// Pages in a row that brought nothing.
     barren: u32,
+    /// What they weigh.
+    weight: u32,
+    /// What the last pages said.
+    said: [Said; SAID_MAX],
     /// The text of the last one was new.
     says_new: bool,
     /// Pages in all.
@@ -65,16 +77,6 @@ struct Known {
     used_at: u64,
     had: Pieces,
     parked: Option<Box<Bench>>,
-}
-
-/// What waits outside.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Bench {
-    example: Box<str>,
-    candidates: u64,
-    tried: u32,
-    /// The candidate that is tried next.
-    next_try: u64,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -129,11 +131,12 @@ impl Guard {
         Some(reason(known))
     }
 
-    /// Have pages of a URL's shape, by any width, brought nothing lately? Then each of them has to be looked at.
+    /// Have pages of a URL's shape, by any width, brought nothing lately, or is its shape a new one? Then each of them
+    /// has to be looked at.
     pub(super) fn is_in_doubt(&self, url: &CanonicalUrl, is_wild: bool) -> bool {
         let shape = self.shape(url, is_wild);
-        let known = |width| shape.key(width).and_then(|key| self.shapes.get(&key));
-        (0..WIDTHS).filter_map(known).any(|known| known.barren > 0)
+        let mut keys = (0..WIDTHS).filter_map(|width| shape.key(width));
+        keys.any(|key| self.shapes.get(&key).is_none_or(|known| known.barren > 0 || known.pages < YOUNG))
     }
 
     /// Was a shape freed since this was asked last?
@@ -154,13 +157,8 @@ impl Guard {
         let Some(known) = self.shapes.get_mut(&key) else { return Ok(false) };
         known.used_at = self.now;
         let first = u64::from(rules.sample.max(1));
-        let bench = known.parked.get_or_insert_with(|| {
-            Box::new(Bench { example: url.as_str().into(), candidates: 0, tried: 0, next_try: first })
-        });
-        bench.candidates += 1;
-        if bench.candidates >= bench.next_try {
-            bench.tried += 1;
-            bench.next_try = bench.candidates.saturating_add(first << bench.tried.min(32));
+        let bench = known.parked.get_or_insert_with(|| Box::new(Bench::new(url.as_str(), first)));
+        if bench.tries(first) {
             return Ok(true);
         }
         self.parked_urls += 1;
@@ -212,9 +210,12 @@ impl Guard {
                 None => Evidence::Something,
             },
         };
-        let mut fresh = [false; WIDTHS];
-        for (width, fresh) in fresh.iter_mut().enumerate() {
-            *fresh = self.take_in(width, &shape, &evidence);
+        let (mut fresh, mut copies) = ([false; WIDTHS], [false; WIDTHS]);
+        let says = page.sketch.and_then(Said::of);
+        for width in 0..WIDTHS {
+            fresh[width] = self.take_in(width, &shape, &evidence);
+            let known = shape.key(width).and_then(|key| self.shapes.get_mut(&key));
+            copies[width] = known.zip(says).is_some_and(|(known, says)| known.says_again(says));
         }
         if !matches!(evidence, Evidence::None)
             && let Some(known) = shape.key(TEMPLATE).and_then(|key| self.shapes.get_mut(&key))
@@ -228,12 +229,15 @@ impl Guard {
         for (width, fresh) in fresh.into_iter().enumerate() {
             let Some(known) = shape.key(width).and_then(|key| self.shapes.get_mut(&key)) else { continue };
             if fresh {
-                known.barren = 0;
+                (known.barren, known.weight) = (0, 0);
                 if known.parked.take().is_some() {
                     self.has_freed = true;
                 }
             } else if evidence.counts(shape.is_random(width)) {
                 known.barren = known.barren.saturating_add(1);
+                // A page is the copy of another wherever a random token leads: of those, each has to be looked at.
+                let is_copy = copies[width] && !shape.is_random(width);
+                known.weight = known.weight.saturating_add(if is_copy { COPY_WEIGHS } else { 1 });
                 barren |= 1 << width;
             } else {
                 barren |= inherited & 1 << width;
@@ -402,8 +406,20 @@ impl Evidence<'_> {
     }
 }
 
+impl Known {
+    /// Did one of its last pages say all of that? From now on one did.
+    fn says_again(&mut self, says: Said) -> bool {
+        let is_copy = self.said.iter().any(|before| before.has(says));
+        if !is_copy {
+            self.said.rotate_right(1);
+            self.said[0] = says;
+        }
+        is_copy
+    }
+}
+
 fn is_stale(rules: &GuardRules, width: usize, known: &Known) -> bool {
-    known.barren >= rules.barren_max.max(1).saturating_mul(PATIENCE[width])
+    known.weight >= rules.barren_max.max(1).saturating_mul(PATIENCE[width])
 }
 
 fn reason(known: &Known) -> Reason {

@@ -1,8 +1,9 @@
-//! A set of bounded size that forgets what it has not met for long.
+//! What pages have said: a set of bounded size that forgets what it has not met for long, and one page in 32 bytes.
 //!
 //! Owns the pieces of text that a shape's pages have had. To forget errs in the site's favour: what is not known counts
 //! as new.
 
+use dragline_model::Sketch;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Slots of a table that has anything in it.
@@ -37,6 +38,34 @@ impl Pieces {
     /// Slots in all.
     pub(super) fn slots(&self) -> usize {
         self.young.slots.len() + self.old.slots.len()
+    }
+}
+
+/// Pieces of a page that is told from another by so few bits: past it nearly every bit is set.
+const SAID_PIECES_MAX: usize = 64;
+
+/// What one page says, in so many bits: of two short pages of which one says something more, that is missed once in
+/// five times at the most.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Said([u64; 4]);
+
+impl Said {
+    /// None of a page that says nothing, or too much to be held in it.
+    pub(super) fn of(sketch: &Sketch) -> Option<Self> {
+        let pieces = sketch.pieces();
+        if pieces.is_empty() || pieces.len() > SAID_PIECES_MAX {
+            return None;
+        }
+        let mut bits = [0; 4];
+        for piece in pieces {
+            bits[*piece as usize >> 6 & 3] |= 1 << (piece & 63);
+        }
+        Some(Self(bits))
+    }
+
+    /// All that the other says, this one says too.
+    pub(super) fn has(self, other: Self) -> bool {
+        self.0.iter().zip(other.0).all(|(this, other)| other & !this == 0)
     }
 }
 

@@ -109,7 +109,7 @@ impl Shape {
 }
 
 /// Appends a segment's shape; true if anything in it varies.
-fn push_segment(text: &mut String, segment: &str) -> bool {
+pub(super) fn push_segment(text: &mut String, segment: &str) -> bool {
     let mut varies = false;
     let mut rest = segment;
     while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric()) {
@@ -147,7 +147,7 @@ fn push_token(text: &mut String, token: &str) -> bool {
 }
 
 /// Letters and digits that nobody would choose.
-fn is_random(token: &str) -> bool {
+pub(super) fn is_random(token: &str) -> bool {
     let bytes = token.as_bytes();
     let count = |is: fn(&u8) -> bool| bytes.iter().filter(|byte| is(byte)).count();
     let digits = count(u8::is_ascii_digit);
@@ -165,7 +165,7 @@ fn changes(bytes: &[u8]) -> usize {
 }
 
 /// The length of the UUID that a text begins with.
-fn uuid(text: &str) -> Option<usize> {
+pub(super) fn uuid(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     for (n, length) in UUID.iter().enumerate() {
