@@ -4,30 +4,34 @@
 //! every visit that is out. A coordinator begins each of its lives by asking storage what is left to do, so
 //! its death loses nothing.
 
+mod coming_back;
+mod handlers;
+
 use std::{
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
     time::{Instant, SystemTime},
 };
 
 use actix::prelude::*;
 use dragline_fetch::Shared;
-use dragline_frontier::{Commons, Counts, Frontier, Limits, Verdict};
+use dragline_frontier::{Commons, Frontier, Limits, Verdict};
 use dragline_model::{Link, Receipt, Settled, VisitId};
 use dragline_politeness::{Epoch, Stamp};
-use dragline_storage::{Replayed, Store, StoreError};
+use dragline_storage::{Store, StoreError};
 
 use crate::{
-    Addresses, Progress, Revisiting, fault,
+    Addresses, Progress, Revisiting,
     frontier_files::FrontierFiles,
     heard::Heard,
     lifeline::Lifeline,
     messages::{
-        Admit, Again, CatchUp, Checkpointed, Die, Drain, Due, Fetch, FetcherLost, FetcherUp, Finished, Found,
-        Memory, Pause, Recall, Recalled, Resume, Settle, Sow, Sown, StorageUp, StoreFailed,
+        Again, Fetch, Finished, Found, Sow, StoreFailed,
     },
     revisits::Revisits,
-    ring::{Control, Lines, StopReason, first_visit},
+    ring::{Control, Lines, StopReason},
 };
+
+use coming_back::new_frontier;
 
 /// The hosts and addresses that the crawls of this process ask: two of them are as polite as one.
 static COMMONS: LazyLock<Commons> = LazyLock::new(Commons::default);
@@ -304,301 +308,5 @@ impl Coordinator {
             s.seq = receipt.seq;
             s.last_failure = failure.or(s.last_failure.take());
         });
-    }
-
-    /// Asks storage where the crawl stands, from nothing: an answer that was begun before does not count.
-    fn ask(&mut self, from_checkpoint: bool) {
-        self.asked += 1;
-        self.frontier = new_frontier(&self.orders, self.kept.len(), &self.files);
-        let again = self.lines.again.clone();
-        self.frontier.join(COMMONS.seat(self.epoch, Arc::new(move || again.send(Again))));
-        for (fetcher, is_up) in self.up.iter().enumerate() {
-            if *is_up {
-                self.frontier.fetcher_up(fetcher, self.orders.slots_per_fetcher);
-            }
-        }
-        // Without the files there is nothing that a checkpoint could refer to.
-        let from_checkpoint = from_checkpoint && self.files.is_lasting();
-        self.lines.recall.send(Recall { number: self.asked, from_checkpoint });
-    }
-
-    /// A checkpoint, or a part of what came behind it, or of what is left to do without one.
-    fn recall(&mut self, part: Memory) {
-        let now = self.now();
-        match part {
-            Memory::Checkpoint(checkpoint) => {
-                match self.frontier.restore(&checkpoint.bytes, checkpoint.clean, now) {
-                    Ok(()) => self.must_unclean = checkpoint.clean,
-                    Err(error) => {
-                        tracing::warn!(%error, "the checkpoint cannot be used: all records are read");
-                        self.ask(false);
-                    }
-                }
-            }
-            Memory::Replayed(piece) => {
-                for it in piece {
-                    match it {
-                        Replayed::Seeds(links) => self.frontier.replay_seeds(links, now),
-                        Replayed::Settled(receipt) => self.frontier.replay(receipt, now),
-                    }
-                }
-            }
-            Memory::Pending(pending) => {
-                self.frontier.begin_anew(now);
-                for url in pending {
-                    self.frontier.admit(url.link, url.via, url.attempts, now);
-                }
-            }
-            Memory::Manners(receipts) => {
-                for receipt in &receipts {
-                    self.frontier.recall_manners(receipt, now);
-                }
-            }
-            Memory::All { totals, seq } => {
-                self.frontier.end_replay();
-                self.heard = Heard::all_to(seq);
-                if !self.progress.snapshot().has_begun() {
-                    self.frontier.begin_run(now);
-                }
-                // What only an earlier life of this run knows, it has published.
-                let published = self.progress.snapshot().counts;
-                let (pages, responses) = (totals.pages, totals.responses);
-                self.frontier.resume(Counts { pages, responses, ..published }, now);
-                let waiting = self.frontier.counts().queued as u64;
-                self.progress.update(|s| s.begin(pages, responses, waiting));
-                self.recalled = true;
-            }
-        }
-    }
-}
-
-/// An empty frontier with numbers of its own.
-fn new_frontier(orders: &Orders, fetchers: usize, files: &FrontierFiles) -> Frontier {
-    Frontier::new(orders.limits.clone(), fetchers, first_visit(), files.tails())
-}
-
-impl Actor for Coordinator {
-    type Context = Context<Self>;
-
-    fn started(&mut self, _: &mut Self::Context) {
-        self.lifeline.tie();
-        // Now that the lines lead here: whatever was wished before is read, whatever is wished later arrives.
-        self.mode = match (self.control.draining(), self.control.is_paused()) {
-            (Some(reason), _) => Mode::Draining(reason.clone()),
-            (None, true) => Mode::Paused,
-            (None, false) => Mode::Granting,
-        };
-        self.ask(true);
-    }
-}
-
-impl Handler<Recalled> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, Recalled { number, part }: Recalled, ctx: &mut Self::Context) {
-        if self.recalled || number != self.asked {
-            // Storage died over it, or what it had could not be used: it was asked again.
-            return;
-        }
-        self.recall(part);
-        if self.recalled {
-            self.sow(self.control.seeds());
-            if self.must_unclean && !self.checkpoint(false) {
-                self.must_unclean = false;
-            }
-            self.turn(ctx);
-        }
-    }
-}
-
-impl Handler<Found> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, Found { host, address }: Found, ctx: &mut Self::Context) {
-        let now = self.now();
-        self.frontier.found(&host, address, now);
-        self.turn(ctx);
-    }
-}
-
-impl Handler<Again> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, _: Again, ctx: &mut Self::Context) {
-        self.turn(ctx);
-    }
-}
-
-impl Handler<Due> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, due: Due, ctx: &mut Self::Context) {
-        let now = self.now();
-        let Some(revisits) = &mut self.revisits else { return };
-        match due {
-            Due::Pages(pages) => {
-                for page in pages {
-                    if let Some(at) = self.frontier.revisit(page, now) {
-                        revisits.later(at);
-                    }
-                }
-            }
-            Due::All(read) => {
-                revisits.ended();
-                if let Err(error) = read {
-                    tracing::warn!(%error, "not all that was fetched could be looked through for what is due");
-                }
-            }
-        }
-        self.turn(ctx);
-    }
-}
-
-impl Handler<Checkpointed> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, Checkpointed { chunks, written }: Checkpointed, ctx: &mut Self::Context) {
-        let chunks = match written {
-            Ok(()) => Some(chunks),
-            Err(error) => {
-                tracing::warn!(%error, "no checkpoint was written; the one before still holds");
-                None
-            }
-        };
-        self.must_unclean = false;
-        self.files.written(chunks, self.frontier.chunks());
-        match self.over.clone() {
-            Some(reason) => self.lines.finished.send(Finished(reason)),
-            None => self.turn(ctx),
-        }
-    }
-}
-
-impl Handler<Admit> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, Admit(seeds): Admit, ctx: &mut Self::Context) {
-        // Before the recall they are sown with all the others.
-        if self.recalled {
-            self.sow(seeds);
-            self.turn(ctx);
-        }
-    }
-}
-
-impl Handler<Sown> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, Sown { links, seqs }: Sown, ctx: &mut Self::Context) {
-        if !self.recalled {
-            // They are in the answer to `Recall`.
-            return;
-        }
-        self.sowing = self.sowing.saturating_sub(1);
-        for seq in seqs {
-            self.heard.note(seq);
-        }
-        let now = self.now();
-        for link in links {
-            self.frontier.admit(link, None, 0, now);
-        }
-        self.turn(ctx);
-    }
-}
-
-impl Handler<Settle> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, Settle(receipts): Settle, ctx: &mut Self::Context) {
-        fault::point(fault::COORDINATOR_SETTLE);
-        if !self.recalled {
-            // Meant for the coordinator before this one; what it tells is in the answer to `Recall`.
-            return;
-        }
-        let (now, wall) = (self.now(), SystemTime::now());
-        for receipt in receipts {
-            self.settle(receipt, now, wall);
-        }
-        self.turn(ctx);
-    }
-}
-
-impl Handler<FetcherUp> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, FetcherUp(fetcher): FetcherUp, ctx: &mut Self::Context) {
-        self.up[fetcher] = true;
-        self.frontier.fetcher_up(fetcher, self.orders.slots_per_fetcher);
-        self.turn(ctx);
-    }
-}
-
-impl Handler<FetcherLost> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, FetcherLost(fetcher): FetcherLost, ctx: &mut Self::Context) {
-        self.up[fetcher] = false;
-        let visits = self.frontier.lost(fetcher, self.now());
-        self.kept[fetcher].clear();
-        tracing::warn!(fetcher, visits, "visits of a dead fetcher go back to the frontier");
-        self.turn(ctx);
-    }
-}
-
-impl Handler<StorageUp> for Coordinator {
-    type Result = ();
-
-    /// A question to the storage that died may not be answered. `Recall` can be asked again; whether seeds were
-    /// committed only a new life can learn. Receipts that were not passed on are asked for: their fetchers may not
-    /// be there any more to offer the parcels again.
-    fn handle(&mut self, _: StorageUp, ctx: &mut Self::Context) {
-        if !self.recalled {
-            self.ask(true);
-        } else if self.sowing > 0 {
-            ctx.terminate();
-        } else {
-            self.lines.catch_up.send(CatchUp { seq: self.heard.up_to() });
-        }
-    }
-}
-
-impl Handler<Pause> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, _: Pause, ctx: &mut Self::Context) {
-        if self.mode == Mode::Granting {
-            self.mode = Mode::Paused;
-            self.turn(ctx);
-        }
-    }
-}
-
-impl Handler<Resume> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, _: Resume, ctx: &mut Self::Context) {
-        if self.mode == Mode::Paused {
-            self.mode = Mode::Granting;
-            self.turn(ctx);
-        }
-    }
-}
-
-impl Handler<Drain> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, Drain(reason): Drain, ctx: &mut Self::Context) {
-        if !matches!(self.mode, Mode::Draining(_)) {
-            self.mode = Mode::Draining(reason);
-            self.turn(ctx);
-        }
-    }
-}
-
-impl Handler<Die> for Coordinator {
-    type Result = ();
-
-    fn handle(&mut self, _: Die, ctx: &mut Self::Context) {
-        ctx.terminate();
     }
 }
