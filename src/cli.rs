@@ -14,6 +14,7 @@ mod gathering;
 mod explain;
 mod fsck;
 mod hosts;
+mod import;
 mod query;
 mod rebuild;
 mod remembered;
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Explain(command) => explain::run(command, &args),
         Command::Rebuild => rebuild::run(&args),
         Command::Fsck(command) => fsck::run(command, &args),
+        Command::Import(command) => import::run(command, &args),
         Command::Robots(command) => robots::run(command, &args),
         Command::Url(command) => checkers::url(command, &args),
         Command::Links(command) => checkers::links(command),

@@ -36,7 +36,7 @@ fn imports_run_one_way() {
         ("crates/frontier", &["model", "politeness"]),
         ("crates/fetch", &["model", "cookies"]),
         ("crates/extract", &["model", "coding"]),
-        ("crates/storage", &["model"]),
+        ("crates/storage", &["model", "coding"]),
         ("crates/export", &["model", "coding", "extract", "storage"]),
         ("crates/gather", &["model", "coding", "cookies", "fetch", "frontier"]),
         (

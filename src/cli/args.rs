@@ -7,7 +7,7 @@ mod archive;
 mod crawl;
 mod fetch;
 mod store;
-pub(super) use archive::FsckArgs;
+pub(super) use archive::{FsckArgs, ImportArgs};
 pub(super) use crawl::{CanonicalArgs, CrawlArgs, CrawlLimitArgs};
 pub(super) use fetch::{FetchArgs, OrderName};
 pub(super) use store::{ExplainArgs, FilterArgs, QueryArgs, SelectArgs, ShowArgs, StatsArgs};
@@ -55,6 +55,8 @@ pub(super) enum Command {
     Rebuild,
     /// Look for damage in a store: its archive, its index, what a crawl remembers
     Fsck(FsckArgs),
+    /// Take WARC files of other tools into a store
+    Import(ImportArgs),
     /// Say what a robots.txt allows, and by which line
     Robots(RobotsArgs),
     /// Print the canonical form of URLs

@@ -140,6 +140,9 @@ pub(crate) const TWICE: &str = "move the one that is not wanted away: the longer
 /// The way out where `meta.json` names another archive.
 pub(crate) const FOREIGN_ID: &str =
     "put back the one that belongs to the archive, or run `dragline rebuild`, which makes it anew";
+/// The way out where a file is in a format that is not read.
+pub(crate) const NOT_WARC: &str =
+    "convert it first, as `warcio recompress` does, and import what comes of it";
 /// The way out where the archive is gone.
 pub(crate) const NO_ARCHIVE: &str = "put its segments back; the index alone is left as it is";
 /// The way out where a payload in the archive is damaged.

@@ -59,6 +59,7 @@ mod index;
 
 mod fsck;
 mod home;
+mod import;
 mod rebuild;
 mod recover;
 mod store;
@@ -85,6 +86,7 @@ pub use frontier::{
 };
 pub use fsck::{CheckOptions, Checkup, Finding, Severity};
 pub use hosts::HostShare;
+pub use import::{Damaged, ImportOptions, Imported, Importer, Refused};
 pub use pending::{Pending, Restored};
 pub use query::{Cursor, Order, Query, Records};
 pub use record::{Absence, Record};

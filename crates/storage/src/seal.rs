@@ -7,12 +7,12 @@ use bytes::Bytes;
 
 use dragline_model::{
     CanonicalUrl, Failure, Harvest, Link, Outcome, Page, Receipt, RobotsAnswer, Settled, Sketch, Timestamp,
-    Validators, Visit, VisitId,
+    Timings, Validators, Visit, VisitId,
 };
 
 use crate::{
     gzip::{Effort, Gzip, Mark},
-    record::{Record, clip},
+    record::{Absence, Record, clip},
     schema,
     warc::{self, GroupId, write::Of},
 };
@@ -35,6 +35,15 @@ pub struct DecodedFacts {
     pub size: u64,
 }
 
+/// What a revisit says of a payload that is in another archive, in that one's words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Elsewhere {
+    pub(crate) digest: Option<String>,
+    pub(crate) profile: String,
+    pub(crate) url: Option<String>,
+    pub(crate) date: Option<String>,
+}
+
 /// Seals harvests. One for each thread that fetches: it keeps a compressor (half a megabyte) and its buffers.
 #[derive(Debug)]
 pub struct Sealer {
@@ -52,6 +61,16 @@ impl Sealer {
     /// Makes a parcel of a harvest. The body is read once for its digest and once for compression, and is
     /// dropped here.
     pub fn seal(&mut self, harvest: Harvest, decoded: DecodedFacts) -> Parcel {
+        self.seal_imported(harvest, decoded, None)
+    }
+
+    /// The same for what comes from another archive, and perhaps without its payload.
+    pub(crate) fn seal_imported(
+        &mut self,
+        harvest: Harvest,
+        decoded: DecodedFacts,
+        elsewhere: Option<Elsewhere>,
+    ) -> Parcel {
         let Harvest { visit, fetched_at, outcome, links, extract_error, facts, robots, sketch } = harvest;
         let id = GroupId::of_visit(self.mark, visit.id, fetched_at, visit.url.as_str());
         let mut record = empty_record(&visit, fetched_at);
@@ -64,7 +83,7 @@ impl Sealer {
                 None
             }
             Outcome::Page(page) => {
-                Some(self.seal_page(&mut record, id, &page, decoded, visit.copy.as_deref()))
+                Some(self.seal_page(&mut record, id, &page, decoded, visit.copy.as_deref(), elsewhere))
             }
         };
         // Every value is a string, a number or an address: JSON has a spelling for all of them.
@@ -93,6 +112,7 @@ impl Sealer {
         page: &Page,
         decoded: DecodedFacts,
         copy: Option<&Validators>,
+        elsewhere: Option<Elsewhere>,
     ) -> Answer {
         let (payload_key, digest) = warc::digest(&page.body);
         record.status = Some(page.status);
@@ -100,7 +120,8 @@ impl Sealer {
         record.size = decoded.size;
         record.bytes = page.body.len() as u64;
         record.truncated = page.truncated;
-        record.timings = Some(page.timings);
+        // What came without a measure has none.
+        record.timings = Some(page.timings).filter(|timings| *timings != Timings::default());
         record.peer = page.peer.map(|p| p.ip());
         record.tls = page.tls;
         let field = |name: &str| page.head.field(name).map(|v| shortened(&String::from_utf8_lossy(v)));
@@ -127,7 +148,13 @@ impl Sealer {
         self.members.clear();
         self.record.clear();
         let mut response = 0;
-        if not_modified.is_none() {
+        if let Some(elsewhere) = elsewhere {
+            warc::write::revisit_elsewhere(&mut self.record, of, &elsewhere, page.truncated, &head);
+            response = self.gzip.member(&self.record, effort, &mut self.members);
+            self.record.clear();
+            record.digest = elsewhere.digest.filter(|digest| warc::digest_key(digest).is_some());
+            record.absent = Some(Absence::Elsewhere);
+        } else if not_modified.is_none() {
             warc::write::response(&mut self.record, of, &digest, page.truncated, &head, &page.body);
             response = self.gzip.member(&self.record, effort, &mut self.members);
             self.record.clear();

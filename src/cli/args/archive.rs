@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+use crate::config::ByteSize;
+
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Reads every byte of the archive, compares the index with it in both directions, and reads the frontier's\nfiles. Writes nothing: `dragline rebuild` mends what can be mended. The index is copied to a directory for\ntemporary files first (TMPDIR), because it cannot be read without writing.\n\nExit codes: 0 sound, 1 damage found, 2 no such store.\n\nExamples:\n  dragline fsck --store example-data\n  dragline fsck --payloads --json | jq '.findings[]'"
@@ -21,4 +23,20 @@ pub(in crate::cli) struct FsckArgs {
     /// Where the copy of the index goes [default: the system's directory for temporary files]
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Takes in WARC files of any tool (0.17 to 1.1, plain, gzip, a gzip member a record): responses, resources and\nrevisits become records with their own dates, requests go with their responses, everything else is counted. Their\nURLs are known afterwards, and are not asked for again. The same file twice adds nothing; one that was interrupted\nis imported again.\n\nExit codes: 0 everything was read, 1 a file is damaged or could not be read.\n\nExamples:\n  dragline import theirs.warc.gz --store example-data\n  dragline import crawl-*.warc.gz --store example-data --json"
+)]
+pub(in crate::cli) struct ImportArgs {
+    /// WARC files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Pass over records larger than this, as in 64MiB: each is held in memory
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub max_record: ByteSize,
+    /// The summary as one object of JSON, on standard output
+    #[arg(long)]
+    pub json: bool,
 }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use dragline_model::{Timestamp, Truncation};
 
 use super::{GroupId, Kind};
-use crate::record::spell_time;
+use crate::{record::spell_time, seal::Elsewhere};
 
 /// Why a payload is not stored again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,37 @@ pub(crate) fn revisit(
     fields.add_bytes("WARC-Refers-To", original.id.record(Kind::Response).as_bytes());
     fields.add("WARC-Refers-To-Target-URI", original.url);
     fields.add("WARC-Refers-To-Date", &spell_time(original.date).to_string());
+    if let Some(cut) = cut {
+        fields.add("WARC-Truncated", cut.as_str());
+    }
+    fields.add("Content-Type", "application/http;msgtype=response");
+    fields.end(&[head]);
+}
+
+/// A `revisit` record whose payload is in another archive: what that one's record says of it.
+pub(crate) fn revisit_elsewhere(
+    out: &mut Vec<u8>,
+    of: Of<'_>,
+    elsewhere: &Elsewhere,
+    cut: Option<Truncation>,
+    head: &[u8],
+) {
+    let mut fields = Fields::begin(out, Kind::Revisit, of.id, of.date);
+    fields.add("WARC-Target-URI", of.url);
+    fields.peer(of.peer);
+    let Elsewhere { digest, profile, url, date } = elsewhere;
+    let theirs = [
+        ("WARC-Payload-Digest", digest.as_deref()),
+        ("WARC-Profile", Some(&**profile).filter(|profile| !profile.is_empty())),
+        ("WARC-Refers-To-Target-URI", url.as_deref()),
+        ("WARC-Refers-To-Date", date.as_deref()),
+    ];
+    for (name, value) in theirs {
+        // Others' words: none with a line end, nor any other control, gets into a head of ours.
+        if let Some(value) = value.filter(|value| !value.contains(char::is_control)) {
+            fields.add(name, value);
+        }
+    }
     if let Some(cut) = cut {
         fields.add("WARC-Truncated", cut.as_str());
     }

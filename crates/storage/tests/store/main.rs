@@ -14,6 +14,7 @@ mod fixture;
 mod flips;
 mod frontier;
 mod hosts;
+mod import;
 mod query;
 mod rebuild;
 mod refuse;

@@ -44,7 +44,9 @@ fn a_rebuild_that_was_killed_goes_on() {
         let mut first = None;
         // By a rebuild or by opening, whichever comes.
         let done = if nth % 2 == 0 {
-            let mut told = |now: Replaying| drop(first.get_or_insert(now));
+            let mut told = |now: Replaying| {
+                first.get_or_insert(now);
+            };
             Store::rebuild_telling(dir.path(), options(), &mut told).unwrap().records
         } else {
             Store::open(dir.path(), options()).unwrap().recovered().records
