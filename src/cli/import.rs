@@ -43,14 +43,17 @@ pub(super) fn run(command: &ImportArgs, args: &Args) -> Result<u8, Trouble> {
                 ));
             }
         });
-        match read {
+        if let Err(error) = read {
             // One file that cannot be read keeps nobody from the others.
-            Err(StoreError::Io { path, .. } | StoreError::Corrupt { path, .. }) if path == *file => {
-                unread = true;
-                screen::clear_status();
-                screen::say(&printable(&read.map_or_else(|error| error.to_string(), |()| String::new()), LINE));
+            let (StoreError::Io { path, .. } | StoreError::Corrupt { path, .. }) = &error else {
+                return Err(error.into());
+            };
+            if path != file {
+                return Err(error.into());
             }
-            other => other?,
+            unread = true;
+            screen::clear_status();
+            screen::say(&printable(&error.to_string(), LINE));
         }
     }
     let imported = importer.finish()?;
@@ -104,6 +107,9 @@ fn summary(imported: &Imported, spent: Duration) {
     }
     for damaged in &imported.damage {
         let file = damaged.file.display();
-        screen::say(&printable(&format!("  damaged: {file} at byte {}: {}", damaged.offset, damaged.what), LINE));
+        screen::say(&printable(
+            &format!("  damaged: {file} at byte {}: {}", damaged.offset, damaged.what),
+            LINE,
+        ));
     }
 }

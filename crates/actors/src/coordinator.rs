@@ -24,9 +24,7 @@ use crate::{
     frontier_files::FrontierFiles,
     heard::Heard,
     lifeline::Lifeline,
-    messages::{
-        Again, Fetch, Finished, Found, Sow, StoreFailed,
-    },
+    messages::{Again, Fetch, Finished, Found, Sow, StoreFailed},
     revisits::Revisits,
     ring::{Control, Lines, StopReason},
 };
