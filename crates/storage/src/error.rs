@@ -116,6 +116,15 @@ pub enum StoreError {
         /// Why.
         why: Absence,
     },
+    /// A body was asked for without its content coding, which cannot be undone.
+    Coded {
+        /// The record's sequence number.
+        seq: u64,
+        /// Its URL.
+        url: String,
+        /// What is wrong with the coding.
+        what: String,
+    },
     /// What was asked for makes no sense.
     Question {
         /// What, and why.
@@ -246,6 +255,9 @@ impl fmt::Display for StoreError {
                 f,
                 "record {seq} ({url}) was imported without its payload; import the archive that has it, or fetch the URL"
             ),
+            StoreError::Coded { seq, url, what } => {
+                write!(f, "the body of record {seq} ({url}): {what}; its payload has it as it came")
+            }
             StoreError::Question { what } => write!(f, "that cannot be asked for: {what}"),
             StoreError::NoPayload { seq, url } => {
                 write!(f, "record {seq} ({url}) is a failure: it never had a payload")

@@ -13,6 +13,7 @@ mod lists;
 mod snapshot;
 
 mod audit;
+mod bell;
 mod held;
 mod merge;
 mod open;

@@ -60,6 +60,7 @@ mod index;
 mod fsck;
 mod home;
 mod import;
+mod payload;
 mod rebuild;
 mod recover;
 mod store;
@@ -72,6 +73,7 @@ mod pending;
 mod replay;
 mod writer;
 
+mod feed;
 mod hosts;
 mod query;
 mod revisits;
@@ -80,6 +82,7 @@ mod stats;
 mod trail;
 
 pub use error::StoreError;
+pub use feed::Feed;
 pub use frontier::{
     checkpoint::{Checkpoint, Checkpoints},
     tails::{ChunkId, Tails},
@@ -87,6 +90,7 @@ pub use frontier::{
 pub use fsck::{CheckOptions, Checkup, Finding, Severity};
 pub use hosts::HostShare;
 pub use import::{Damaged, ImportOptions, Imported, Importer, Refused};
+pub use payload::{Body, Payload};
 pub use pending::{Pending, Restored};
 pub use query::{Cursor, Order, Query, Records};
 pub use record::{Absence, Record};
@@ -96,6 +100,6 @@ pub use revisits::{KeptCopy, Standing};
 pub use schema::{FORMAT, Totals};
 pub use seal::{DecodedFacts, Parcel, Sealer};
 pub use stats::{Share, Stats};
-pub use store::{Desk, Options, Payload, Store};
+pub use store::{Desk, Options, Store};
 pub use trail::{Named, Place};
 pub use writer::Writer;

@@ -9,7 +9,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError, RwLock,
+        Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -18,6 +18,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    bell::Bell,
     held::{Backlog, Draft, Held},
     open::{Refusal, move_aside, open_sled},
     packed::{piece_of, unpack},
@@ -49,11 +50,9 @@ pub(crate) struct Tree {
     pub(super) held: Mutex<Held>,
     /// Held by whoever writes what was held back.
     pub(super) writing: Mutex<()>,
-    /// The last sequence number that was committed since this was opened, and a bell for the next.
-    told: Mutex<u64>,
-    news: Condvar,
     /// Written by a batch, which an iterator of sled's could otherwise see the half of.
     pub(super) batch: RwLock<()>,
+    bell: Bell,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -74,17 +73,7 @@ impl Tree {
             }
             Err(refusal) => return Err(refusal.into_error(&dir)),
         };
-        let tree = Self {
-            dir,
-            cache_bytes,
-            db: RwLock::new(Some(db)),
-            down: AtomicBool::new(false),
-            held: Mutex::default(),
-            writing: Mutex::default(),
-            batch: RwLock::default(),
-            told: Mutex::default(),
-            news: Condvar::new(),
-        };
+        let tree = Self { db: RwLock::new(Some(db)), cache_bytes, ..Self::of_another(dir) };
         Ok((tree, moved))
     }
 
@@ -98,8 +87,7 @@ impl Tree {
             held: Mutex::default(),
             writing: Mutex::default(),
             batch: RwLock::default(),
-            told: Mutex::default(),
-            news: Condvar::new(),
+            bell: Bell::default(),
         }
     }
 
@@ -166,8 +154,7 @@ impl Tree {
     /// Takes in what was committed, with the state that holds after it.
     pub(crate) fn hold(&self, draft: Draft, state: &State) -> Backlog {
         let backlog = lock(&self.held).add(draft, state);
-        *lock(&self.told) = state.last_seq;
-        self.news.notify_all();
+        self.bell.ring(state.last_seq);
         backlog
     }
 
@@ -257,13 +244,8 @@ impl Source for Tree {
     }
 
     fn wait(&self, seq: u64, patience: Duration) -> Result<u64, StoreError> {
-        let last = self.state()?.last_seq;
-        if last > seq {
-            return Ok(last);
-        }
-        // Told after it is there to be found, so that no commit is missed between the look and the wait.
-        let told = self.news.wait_timeout_while(lock(&self.told), patience, |told| *told <= seq);
-        drop(told.unwrap_or_else(PoisonError::into_inner));
-        Ok(self.state()?.last_seq)
+        let last_seq = self.state()?.last_seq;
+        // It rings behind what is there to be found, so that no commit is missed between the look and the wait.
+        Ok(if last_seq > seq { last_seq } else { self.bell.wait(seq, patience).max(last_seq) })
     }
 }

@@ -89,6 +89,11 @@ impl<'a> Glance<'a> {
         humantime::parse_rfc3339(text).map(Timestamp::from).map_err(|e| format!("fetched_at: {e}"))
     }
 
+    /// The day on which the request began, in UTC: `2026-11-22`.
+    pub(crate) fn day(&self) -> &str {
+        self.fetched_at.as_deref().and_then(|time| time.get(..10)).unwrap_or_default()
+    }
+
     /// As [`Record::settled`].
     pub(crate) fn settled(&self) -> Settled {
         match (&self.error, self.status) {
