@@ -124,7 +124,7 @@ pub(in crate::cli) struct StatsArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  dragline explain https://example.org/private/x\n  dragline explain https://example.org/a?b --json\n  dragline explain https://other.example/ --scope any\n\nThe crawl's settings are those of its last run, as the store keeps them; a flag says what would be with\nanother one. For a URL that was never visited all records are read, to find who has a link to it. The store must\nnot be in use."
+    after_help = "Examples:\n  dragline explain https://example.org/private/x\n  dragline explain https://example.org/a?b --json\n  dragline explain https://other.example/ --scope any\n\nThe crawl's settings are those of its last run, as the store keeps them; a flag says what would be with\nanother one. For a URL that was never visited all records are read, to find who has a link to it. Of a\ncrawl that is running, what it has in its books is told as of its last checkpoint and what was kept since."
 )]
 pub(in crate::cli) struct ExplainArgs {
     /// The URL
