@@ -111,7 +111,7 @@ pub(in crate::cli) struct ShowArgs {
     after_help = "Examples:\n  dragline stats\n  dragline stats --json --store example-data\n  dragline stats --hosts --jsonl | jq -c '[.host,.delay_s,.gap_min_s]'\n\nA line of --hosts --jsonl has: host, pages, responses, failures, refusals, bytes, robots_visits, requests,\ngap_min_s, gap_median_s (as recorded, from start to start, robots.txt included), and, of hosts that a crawl has in\nits books, besides delay_s: delay_because, waiting, next_in_s, next_because, pace, address, robots, crawl_delay_s, beyond."
 )]
 pub(in crate::cli) struct StatsArgs {
-    /// As JSON
+    /// As JSON: by_host, by_status, by_mime, by_size (from so many bytes, powers of two), by_day (UTC), by_failure
     #[arg(long)]
     pub json: bool,
     /// Each host: what came of asking it, the delay it was promised and given, what waits for it

@@ -7,13 +7,13 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 
 use super::{
-    protocol::{ANSWER_BYTES_MAX, Question, VERSION, decode_page, read_frame, write_frame},
+    protocol::{ANSWER_BYTES_MAX, Question, VERSION, WAIT_MAX, decode_page, read_frame, write_frame},
     socket,
 };
 use crate::{
@@ -31,12 +31,14 @@ pub(crate) struct Caller {
     dir: PathBuf,
     mark: [u8; 8],
     line: Mutex<Option<UnixStream>>,
+    /// A second line, for waiting: over the first others go on asking meanwhile.
+    ear: Mutex<Option<UnixStream>>,
 }
 
 impl Caller {
     /// Calls whoever has the store; `None` where nobody answers.
     pub(crate) fn call(dir: &Path, mark: [u8; 8]) -> Result<Option<Self>, StoreError> {
-        let caller = Self { dir: dir.to_owned(), mark, line: Mutex::new(None) };
+        let caller = Self { dir: dir.to_owned(), mark, line: Mutex::new(None), ear: Mutex::new(None) };
         match caller.connect() {
             Ok(Ok(line)) => *caller.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line),
             Ok(Err(why)) => return Err(caller.refused(why)),
@@ -51,7 +53,11 @@ impl Caller {
     }
 
     fn ask(&self, question: &Question) -> Result<Vec<u8>, StoreError> {
-        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ask_over(&self.line, question)
+    }
+
+    fn ask_over(&self, line: &Mutex<Option<UnixStream>>, question: &Question) -> Result<Vec<u8>, StoreError> {
+        let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
         let question = question.encode();
         // A line that was cut for its silence is not noticed before it is used.
         for last in [false, true] {
@@ -125,8 +131,17 @@ impl Source for Caller {
     }
 
     fn wait(&self, seq: u64, patience: Duration) -> Result<u64, StoreError> {
-        let answer = self.ask(&Question::Wait { seq, patience })?;
-        answer.try_into().map(u64::from_le_bytes).map_err(|_| self.nonsense())
+        let until = Instant::now().checked_add(patience);
+        loop {
+            // The other side does not wait for longer than it likes.
+            let left = until.map_or(WAIT_MAX, |until| until.saturating_duration_since(Instant::now()));
+            let question = Question::Wait { seq, patience: left.min(WAIT_MAX) };
+            let answer = self.ask_over(&self.ear, &question)?;
+            let last = answer.try_into().map(u64::from_le_bytes).map_err(|_| self.nonsense())?;
+            if last > seq || until.is_some_and(|until| until <= Instant::now()) {
+                return Ok(last);
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    protocol::{QUESTION_BYTES_MAX, Question, VERSION, encode_page, read_frame, write_frame},
+    protocol::{QUESTION_BYTES_MAX, Question, VERSION, WAIT_MAX, encode_page, read_frame, write_frame},
     socket,
 };
 use crate::{
@@ -31,8 +31,6 @@ const UNHEARD_MAX: Duration = Duration::from_secs(30);
 const CLOSING_MAX: Duration = Duration::from_secs(2);
 /// A caller who asks nothing for so long has no listing under way.
 const QUIET_MIN: Duration = Duration::from_millis(200);
-/// Longest a caller can wish to wait for news within one question.
-const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// What is asked for: an index, and whose it is.
 pub(crate) struct Archivist {

@@ -27,6 +27,8 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) const QUESTION_BYTES_MAX: u32 = 64 << 10;
 /// Longest answer that is believed: the longest record that there can be, with its key.
 pub(crate) const ANSWER_BYTES_MAX: u32 = 80 << 20;
+/// Longest wait for news within one question: a line that is silent for longer is taken for a dead one.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(20);
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Question {

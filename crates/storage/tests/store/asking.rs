@@ -1,5 +1,7 @@
 //! A store that somebody has, read by somebody else.
 
+use std::time::Duration;
+
 use dragline_storage::{Order, Query, Record, Store, StoreError};
 
 use crate::world::*;
@@ -84,4 +86,25 @@ fn once_the_owner_is_gone_the_store_is_opened() {
     let own = Store::open_to_read(dir.path(), options()).unwrap();
     assert!(own.get(&url("http://a.example/")).unwrap().is_some());
     assert!(own.writer().is_ok());
+}
+
+#[test]
+fn who_asks_is_told_of_every_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::create_or_open(dir.path(), options()).unwrap();
+    let mut writer = store.writer().unwrap();
+    let _desk = store.serve().unwrap();
+    let other = Store::open_to_read(dir.path(), options()).unwrap();
+    let mut feed = other.since(0);
+    assert!(feed.next().is_none());
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| feed.wait(Duration::from_secs(100)).unwrap());
+        // While one waits others are answered.
+        assert_eq!(other.last_seq().unwrap(), 0);
+        commit(&store, &mut writer, vec![page(1, "http://a.example/", "one")]);
+        assert!(waits.join().unwrap());
+    });
+    let seqs: Vec<u64> = feed.by_ref().map(|record| record.unwrap().seq).collect();
+    assert_eq!(seqs, [store.last_seq().unwrap()]);
+    assert!(!feed.wait(Duration::ZERO).unwrap());
 }
