@@ -12,6 +12,7 @@ mod fetch;
 mod gathering;
 
 mod explain;
+mod export;
 mod fsck;
 mod hosts;
 mod import;
@@ -25,6 +26,7 @@ mod stats;
 mod filter;
 mod selection;
 mod table;
+mod when;
 
 mod checkers;
 mod robots;
@@ -36,6 +38,7 @@ mod text;
 use std::{fmt, io, process::ExitCode};
 
 use clap::Parser;
+use dragline_export::ExportError;
 
 use crate::{CrawlError, config::ConfigError, storage::StoreError};
 use args::{Args, Command};
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Fetch(command) => fetch::run(command, &args),
         Command::Demo(command) => demo::run(command, &args),
         Command::Query(command) => query::run(command, &args),
+        Command::Export(command) => export::run(command, &args),
         Command::Show(command) => show::run(command, &args),
         Command::Stats(command) => stats::run(command, &args),
         Command::Explain(command) => explain::run(command, &args),
@@ -83,6 +87,7 @@ enum Trouble {
     Config(ConfigError),
     Crawl(CrawlError),
     Store(StoreError),
+    Export(ExportError),
     Output(io::Error),
     /// A want of this machine's.
     Ours(String),
@@ -97,6 +102,8 @@ impl Trouble {
         match self {
             Trouble::Usage(_) | Trouble::Config(_) => 2,
             Trouble::Crawl(error) if error.is_usage() => 2,
+            Trouble::Export(error) if error.is_usage() => 2,
+            Trouble::Store(StoreError::Question { .. }) => 2,
             _ => 1,
         }
     }
@@ -109,6 +116,7 @@ impl fmt::Display for Trouble {
             Trouble::Config(error) => error.fmt(f),
             Trouble::Crawl(error) => error.fmt(f),
             Trouble::Store(error) => error.fmt(f),
+            Trouble::Export(error) => error.fmt(f),
             Trouble::Output(error) => write!(f, "writing the output: {error}"),
             Trouble::File { path, error } => write!(f, "{path}: {error}"),
         }
@@ -130,6 +138,15 @@ impl From<CrawlError> for Trouble {
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Trouble::Store(error)
+    }
+}
+
+impl From<ExportError> for Trouble {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Store(error) => Trouble::Store(error),
+            error => Trouble::Export(error),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ fn imports_run_one_way() {
         ("crates/fetch", &["model", "cookies"]),
         ("crates/extract", &["model", "coding"]),
         ("crates/storage", &["model", "coding"]),
-        ("crates/export", &["model", "coding", "extract", "storage"]),
+        ("crates/export", &["model", "extract", "storage"]),
         ("crates/gather", &["model", "coding", "cookies", "fetch", "frontier"]),
         (
             "crates/actors",

@@ -10,7 +10,9 @@ mod store;
 pub(super) use archive::{FsckArgs, ImportArgs};
 pub(super) use crawl::{CanonicalArgs, CrawlArgs, CrawlLimitArgs};
 pub(super) use fetch::{FetchArgs, OrderName};
-pub(super) use store::{ExplainArgs, FilterArgs, QueryArgs, SelectArgs, ShowArgs, StatsArgs};
+pub(super) use store::{
+    BodyName, ExplainArgs, ExportArgs, FilterArgs, QueryArgs, RecordOrder, SelectArgs, ShowArgs, StatsArgs,
+};
 
 use std::path::PathBuf;
 
@@ -44,6 +46,8 @@ pub(super) enum Command {
     Fetch(FetchArgs),
     /// List what is in a store
     Query(QueryArgs),
+    /// Write what is in a store into files: JSONL, CSV, Parquet, WARC, WACZ, CDXJ
+    Export(ExportArgs),
     /// Show one stored response: its record, head, body, links or history
     Show(ShowArgs),
     /// Count what is in a store, by host, status and type

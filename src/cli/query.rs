@@ -10,6 +10,7 @@ use super::{
     Trouble,
     args::{Args, QueryArgs},
     filter::Filter,
+    screen,
     selection::Rows,
     table::Table,
     text::{counted, printable, size},
@@ -33,25 +34,27 @@ pub(super) fn run(command: &QueryArgs, args: &Args) -> Result<u8, Trouble> {
     let columns = if is_of_records && is_for_people(command) { overview() } else { rows.shape.columns() };
     let mut printer = Printer::new(command, &columns);
     let mut told = 0;
-    for record in query.records()? {
-        if left == 0 {
-            break;
-        }
-        let record = record?;
+    if let Some(cursor) = &command.cursor {
+        query = query.after(&cursor.parse()?);
+    }
+    let mut records = query.records()?;
+    while left > 0 {
+        let Some(record) = records.next().transpose()? else { break };
         let found = match is_of_records && is_for_people(command) {
             true => vec![overview_of(&record)],
             false => rows.of(&store, &record)?,
         };
         for row in found {
-            if left == 0 {
-                break;
-            }
             printer.row(&row)?;
-            (left, told) = (left - 1, told + 1);
+            (left, told) = (left.saturating_sub(1), told + 1);
         }
     }
     let nothing = || format!("nothing in {} matches", printable(&config.store.display().to_string(), 500));
     printer.end(told, nothing)?;
+    // Behind the rows of a page whole pages follow: none of them are told twice, or not at all.
+    if left == 0 && !command.count && !is_for_people(command) {
+        screen::say(&format!("more may follow: --cursor {}", records.cursor()));
+    }
     rows.say_what_was_passed();
     Ok(0)
 }

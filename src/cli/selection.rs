@@ -12,7 +12,7 @@ use super::{
     Trouble,
     args::{FilterArgs, SelectArgs},
     screen,
-    text::counted,
+    text::{counted, printable},
 };
 use crate::storage::{Record, Store};
 
@@ -21,72 +21,93 @@ const PAGE_TIME: Duration = Duration::from_secs(2);
 /// Pages that are named, of those that could not be read.
 const NAMED_MAX: u64 = 3;
 
+/// Which records rows are made of, where the query gives them.
+pub(super) type Wanted = Box<dyn Fn(&Record) -> bool>;
+
 /// See the module's documentation.
 pub(super) struct Rows {
     pub shape: Shape,
-    /// Nothing was said of status or type.
-    any_status: bool,
-    any_mime: bool,
+    wanted: Wanted,
     nothing: u64,
     failed: u64,
 }
 
+/// What a row is.
+pub(super) fn shape(select: &SelectArgs, body: Body) -> Result<Shape, Trouble> {
+    if select.select.is_empty() {
+        return Ok(Shape::Records(body));
+    }
+    let usage = |error: dragline_extract::SelectError| Trouble::Usage(format!("--select: {error}"));
+    let mut selection = Selection::parse(&select.select).map_err(usage)?;
+    if let Some(each) = &select.each {
+        selection = selection.each(each).map_err(usage)?;
+    }
+    let words = format!("{:?} each {:?}", select.select, select.each);
+    Ok(Shape::Selected { selection, words, only: select.only, limits: SelectLimits::default() })
+}
+
+/// Where pages are selected from and nothing is said of status and type, those that can have it.
+pub(super) fn wanted(shape: &Shape, filter: &FilterArgs) -> Wanted {
+    let Shape::Selected { selection, .. } = shape else { return Box::new(|_| true) };
+    let (any_status, any_mime) = (filter.status.is_none(), filter.mime.is_none());
+    let (html, json) = (selection.wants_html(), selection.wants_json());
+    Box::new(move |record| {
+        let mime = record.mime.as_deref().unwrap_or("text/html");
+        let is_html = matches!(mime, "text/html" | "application/xhtml+xml");
+        (!any_status || record.status == Some(200))
+            && (!any_mime || html && is_html || json && mime.contains("json"))
+    })
+}
+
+/// Made for each page: says when its time is up.
+pub(super) fn deadline() -> Box<dyn Fn() -> bool> {
+    let began = Instant::now();
+    Box::new(move || began.elapsed() > PAGE_TIME)
+}
+
+/// Names a record that could not be read, of the first few.
+pub(super) fn say_failed(nth: u64, record: &Record, why: &str) {
+    if nth <= NAMED_MAX {
+        screen::say(&format!("{}: {}", record.url, printable(why, 400)));
+    }
+}
+
+/// Says what there was nothing of.
+pub(super) fn say_passed(nothing: u64, failed: u64) {
+    if nothing > 0 {
+        screen::say(&format!("{} had nothing of what is selected", counted(nothing, "page")));
+    }
+    if failed > 0 {
+        screen::say(&format!("{} could not be read", counted(failed, "page")));
+    }
+}
+
 impl Rows {
     pub(super) fn new(select: &SelectArgs, filter: &FilterArgs, body: Body) -> Result<Self, Trouble> {
-        let shape = match select.select.is_empty() {
-            true => Shape::Records(body),
-            false => {
-                let usage =
-                    |error: dragline_extract::SelectError| Trouble::Usage(format!("--select: {error}"));
-                let mut selection = Selection::parse(&select.select).map_err(usage)?;
-                if let Some(each) = &select.each {
-                    selection = selection.each(each).map_err(usage)?;
-                }
-                Shape::Selected { selection, only: select.only, limits: SelectLimits::default() }
-            }
-        };
-        let (any_status, any_mime) = (filter.status.is_none(), filter.mime.is_none());
-        Ok(Self { shape, any_status, any_mime, nothing: 0, failed: 0 })
+        let shape = shape(select, body)?;
+        let wanted = wanted(&shape, filter);
+        Ok(Self { shape, wanted, nothing: 0, failed: 0 })
     }
 
     /// The rows of a record.
     pub(super) fn of(&mut self, store: &Store, record: &Record) -> Result<Vec<Vec<Cell>>, Trouble> {
-        if !self.is_wanted(record) {
+        if !(self.wanted)(record) {
             return Ok(Vec::new());
         }
-        let began = Instant::now();
         let mut rows = Vec::new();
-        let passed = self.shape.rows(store, record, &|| began.elapsed() > PAGE_TIME, |row| rows.push(row))?;
-        match passed {
+        match self.shape.rows(store, record, &*deadline(), |row| rows.push(row))? {
             None => {}
             Some(Passed::Nothing) => self.nothing += 1,
             Some(Passed::Failed(why)) => {
                 self.failed += 1;
-                if self.failed <= NAMED_MAX {
-                    screen::say(&format!("{}: {}", record.url, super::text::printable(&why, 400)));
-                }
+                say_failed(self.failed, record, &why);
             }
         }
         Ok(rows)
     }
 
-    /// Where a page is selected from and nothing is said of status and type, those that can have it.
-    fn is_wanted(&self, record: &Record) -> bool {
-        let Shape::Selected { selection, .. } = &self.shape else { return true };
-        let mime = record.mime.as_deref().unwrap_or("text/html");
-        let is_html = matches!(mime, "text/html" | "application/xhtml+xml");
-        let is_json = mime.contains("json");
-        (!self.any_status || record.status == Some(200))
-            && (!self.any_mime || selection.wants_html() && is_html || selection.wants_json() && is_json)
-    }
-
     /// Says what there was nothing of.
     pub(super) fn say_what_was_passed(&self) {
-        if self.nothing > 0 {
-            screen::say(&format!("{} had nothing of what is selected", counted(self.nothing, "page")));
-        }
-        if self.failed > 0 {
-            screen::say(&format!("{} could not be read", counted(self.failed, "page")));
-        }
+        say_passed(self.nothing, self.failed);
     }
 }

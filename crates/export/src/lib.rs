@@ -6,6 +6,12 @@
 //! From below: a [`Cell`] is a value, a row has one for each [`Column`]; a [`Shape`] makes rows of records; [`jsonl`]
 //! and [`csv`] spell them.
 
+mod error;
+pub use error::ExportError;
+
+mod format;
+pub use format::{Format, Partition};
+
 mod cell;
 pub use cell::{Cell, Column, Kind};
 
@@ -15,5 +21,21 @@ pub use record::{Body, line, value};
 mod shape;
 pub use shape::{Passed, Shape};
 
+// How a row, or a record, is spelled.
 pub mod csv;
+mod groups;
 pub mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
+
+// Files.
+mod lines;
+mod names;
+mod parts;
+mod place;
+mod state;
+
+mod source;
+
+mod export;
+pub use export::{Event, Every, Export, Progress, Watch};

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dragline_coding::Bounds;
 use dragline_extract::{Document, document_text, is_html};
 use dragline_storage::{Payload, Record};
 use serde_json::Value;
@@ -15,8 +14,8 @@ use crate::{
     jsonl,
 };
 
-/// What of a body is told: what was kept is bounded already, so that any ratio is.
-const BOUNDS: Bounds = Bounds { decoded_bytes: 1 << 30, ratio: u32::MAX, layers: 1 };
+/// Bytes of a decoded body at most; what was received is bounded far below it.
+const BODY_BYTES_MAX: usize = 1 << 30;
 
 /// Names and kinds, in order.
 const COLUMNS: [(&str, Kind); 16] = [
@@ -130,10 +129,7 @@ pub fn value(record: &Record) -> Value {
 
 /// The body of a response with its content coding undone; the error is a sentence for people.
 pub(crate) fn decoded(payload: &Payload) -> Result<Bytes, String> {
-    let coding = payload.body_head.content_encoding();
-    dragline_coding::decode(coding.as_deref(), payload.body.clone(), &BOUNDS)
-        .map(|decoded| decoded.bytes)
-        .map_err(|error| error.to_string())
+    payload.decoded(BODY_BYTES_MAX).map(|body| body.bytes)
 }
 
 /// The cell of a body. One whose coding cannot be undone is null.

@@ -20,6 +20,8 @@ pub enum Shape {
     Selected {
         /// The columns.
         selection: Selection,
+        /// What was said of them, in words that are the same for the same selection.
+        words: String,
         /// Nothing but them.
         only: bool,
         /// How much of a page is worked on.
@@ -90,7 +92,7 @@ impl Shape {
                 each(cells);
                 Ok(passed)
             }
-            Shape::Selected { selection, only, limits } => {
+            Shape::Selected { selection, only, limits, .. } => {
                 let payload = match payload(store, record)? {
                     Ok(Some(payload)) => payload,
                     Ok(None) => return Ok(Some(Passed::Nothing)),
@@ -111,6 +113,16 @@ impl Shape {
                 }
                 Ok(None)
             }
+        }
+    }
+
+    /// What is selected, in words that are the same for the same rows.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Shape::Records(Body::None) => String::new(),
+            Shape::Records(Body::Text) => "text".to_owned(),
+            Shape::Records(Body::Bytes) => "bytes".to_owned(),
+            Shape::Selected { words, .. } => words.clone(),
         }
     }
 
@@ -137,7 +149,9 @@ fn payload(store: &Store, record: &Record) -> Result<Result<Option<Payload>, Str
     }
     match store.payload(record) {
         Ok(payload) => Ok(Ok(Some(payload))),
-        Err(error @ StoreError::Corrupt { .. }) => Ok(Err(error.to_string())),
+        Err(error @ (StoreError::Corrupt { .. } | StoreError::PayloadGone { .. })) => {
+            Ok(Err(error.to_string()))
+        }
         Err(error) => Err(error),
     }
 }

@@ -60,6 +60,7 @@ mod index;
 mod fsck;
 mod home;
 mod import;
+mod members;
 mod payload;
 mod rebuild;
 mod recover;
@@ -90,6 +91,7 @@ pub use frontier::{
 pub use fsck::{CheckOptions, Checkup, Finding, Severity};
 pub use hosts::HostShare;
 pub use import::{Damaged, ImportOptions, Imported, Importer, Refused};
+pub use members::Members;
 pub use payload::{Body, Payload};
 pub use pending::{Pending, Restored};
 pub use query::{Cursor, Order, Query, Records};

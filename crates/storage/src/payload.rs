@@ -104,7 +104,7 @@ impl Store {
         Ok(Payload { head, body, body_head, request: group.request.into() })
     }
 
-    fn lost(&self, location: &Location, what: String) -> StoreError {
+    pub(crate) fn lost(&self, location: &Location, what: String) -> StoreError {
         let path = archive::segment_path(&self.archive_dir(), location.start.segment);
         StoreError::corrupt(&path, what, REFETCH)
     }
@@ -158,7 +158,7 @@ impl GroupBytes {
     }
 }
 
-fn read_at(mut file: fs::File, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read_at(mut file: fs::File, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Read as _, Seek as _};
     let length = file.metadata()?.len();
     // Before anything is allocated for it.

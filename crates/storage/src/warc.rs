@@ -67,6 +67,11 @@ impl GroupId {
         Self::of(mark, &[b"segment", &segment.to_be_bytes()])
     }
 
+    /// Of a file that is written from an archive.
+    pub(crate) fn of_file(mark: [u8; 8], file: &str, date: Timestamp) -> Self {
+        Self::of(mark, &[b"file", &date.0.to_be_bytes(), file.as_bytes()])
+    }
+
     fn of(mark: [u8; 8], parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         hash.update(mark);

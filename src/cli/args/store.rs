@@ -1,6 +1,8 @@
 //! What can be said to the commands that ask a store.
 
-use clap::Args as ClapArgs;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
 
 use super::CrawlLimitArgs;
 
@@ -11,16 +13,31 @@ pub(in crate::cli) struct FilterArgs {
     /// Only URLs of this host (host, or host:port)
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
+    /// Only URLs of this name and of all names below it
+    #[arg(long, value_name = "NAME")]
+    pub domain: Option<String>,
+    /// Only URLs that begin like this
+    #[arg(long, value_name = "URL")]
+    pub under: Option<String>,
     /// Only this status: 404, 4xx, or 200-299
     #[arg(long, value_name = "STATUS")]
     pub status: Option<String>,
     /// Only this type, as in text/html; image/ for all of a kind
     #[arg(long, value_name = "TYPE")]
     pub mime: Option<String>,
-    /// From this sequence number on
-    #[arg(long, value_name = "SEQ")]
-    pub since: Option<u64>,
-    /// At most this many
+    /// Asked for then or later: a time (RFC 3339), a date, 2h or 7d for that long ago; or a sequence number to go on from
+    #[arg(long, value_name = "T|SEQ")]
+    pub since: Option<String>,
+    /// Asked for before then
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// In which order [default: seq; by time with --since T and --until, by URL with --under]
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub order: Option<RecordOrder>,
+    /// The last one first
+    #[arg(long)]
+    pub reverse: bool,
+    /// At most this many; of a page that gives several rows all are told
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
     /// What never got a response, instead of the responses
@@ -32,6 +49,16 @@ pub(in crate::cli) struct FilterArgs {
     /// Every response of a URL, not only its last one
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum RecordOrder {
+    /// Of their commits.
+    Seq,
+    /// Of the moments at which they were asked for.
+    Time,
+    /// Of their URLs: by host from its end, then by path.
+    Url,
 }
 
 /// What is made of a page: rows of one's own.
@@ -53,13 +80,16 @@ pub(in crate::cli) struct SelectArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  dragline query --status 404\n  dragline query --host example.org --mime text/html --limit 20\n  dragline query --failures\n  dragline query --jsonl | jq -r '[.url,.status]|@tsv'\n  dragline query --select title=h1 --select price=.price@content --csv > prices.csv\n  dragline query --each article --select 'name=h2' --select 'tags[]=.tag'\n  dragline query --mime application/json --each /items --select /id --select name=/name --jsonl"
+    after_help = "Examples:\n  dragline query --status 404\n  dragline query --host example.org --mime text/html --limit 20\n  dragline query --failures\n  dragline query --since 2h --order time --reverse\n  dragline query --jsonl | jq -r '[.url,.status]|@tsv'\n  dragline query --select title=h1 --select price=.price@content --csv > prices.csv\n  dragline query --each article --select 'name=h2' --select 'tags[]=.tag'\n  dragline query --mime application/json --each /items --select /id --select name=/name --jsonl"
 )]
 pub(in crate::cli) struct QueryArgs {
     #[command(flatten)]
     pub filter: FilterArgs,
     #[command(flatten)]
     pub select: SelectArgs,
+    /// Go on behind what an earlier query with --limit has told
+    #[arg(long, value_name = "C")]
+    pub cursor: Option<String>,
     /// One JSON object a line
     #[arg(long)]
     pub jsonl: bool,
@@ -72,6 +102,48 @@ pub(in crate::cli) struct QueryArgs {
     /// Only how many rows there are
     #[arg(long, conflicts_with_all = ["jsonl", "csv", "csv_raw"])]
     pub count: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline export --format jsonl --out pages.jsonl\n  dragline export --format parquet --out pages/ --partition host\n  dragline export --format warc --out errors.warc.gz --status 5xx\n  dragline export --format wacz --out site.wacz --host example.org\n  dragline export --format csv --out prices.csv --select name=h1 --select price=.price@content\n\nAn export that was stopped, by whatever, goes on where it was when the same is said again. What is exported is what\nthe store had when it began. A file that has its name is whole; until then it ends in .partial."
+)]
+pub(in crate::cli) struct ExportArgs {
+    /// jsonl, csv, parquet, warc, wacz or cdxj
+    #[arg(long, value_name = "FORMAT")]
+    pub format: String,
+    /// A file that is not there yet; a folder where there are to be several files, or with a slash at its end
+    #[arg(long, value_name = "FILE|DIR")]
+    pub out: PathBuf,
+    /// A folder for each host, day, status or type, as in host=example.org/part-00000.parquet
+    #[arg(long, value_name = "BY", default_value = "none")]
+    pub partition: String,
+    /// Begin another file after so many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rows_per_file: Option<u64>,
+    /// Begin another file after so many bytes [default in a folder: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub bytes_per_file: Option<String>,
+    /// What of each body is in its row
+    #[arg(long, value_enum, default_value = "none", value_name = "HOW", conflicts_with = "select")]
+    pub body: BodyName,
+    /// Leave a cell as it is that a spreadsheet would run as a formula
+    #[arg(long)]
+    pub csv_raw: bool,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub select: SelectArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum BodyName {
+    /// Nothing.
+    None,
+    /// Text in Unicode, of types that are text.
+    Text,
+    /// All bytes: as body_base64; in Parquet, which has bytes, as body.
+    Base64,
 }
 
 #[derive(Debug, ClapArgs)]

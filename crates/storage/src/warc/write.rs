@@ -153,6 +153,11 @@ pub(crate) fn seeds(out: &mut Vec<u8>, id: GroupId, date: Timestamp, json: &[u8]
 
 /// The `warcinfo` record at the head of a segment.
 pub(crate) fn warcinfo(out: &mut Vec<u8>, id: GroupId, date: Timestamp, file: &str) {
+    warcinfo_about(out, id, date, file, "");
+}
+
+/// The same for a file that says what is in it. Neither of the texts may have a line end.
+pub(crate) fn warcinfo_about(out: &mut Vec<u8>, id: GroupId, date: Timestamp, file: &str, about: &str) {
     let mut fields = Fields::begin(out, Kind::Warcinfo, id, date);
     fields.add("WARC-Filename", file);
     fields.add("Content-Type", "application/warc-fields");
@@ -162,7 +167,11 @@ pub(crate) fn warcinfo(out: &mut Vec<u8>, id: GroupId, date: Timestamp, file: &s
         "\r\nformat: WARC File Format 1.1\r\n",
         "conformsTo: http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/\r\n"
     );
-    fields.end(&[text.as_bytes()]);
+    if about.is_empty() {
+        fields.end(&[text.as_bytes()]);
+    } else {
+        fields.end(&[text.as_bytes(), b"description: ", about.as_bytes(), b"\r\n"]);
+    }
 }
 
 /// The head of one record being written. Values are ours, or canonical URLs: no line end can be in them.
