@@ -24,6 +24,7 @@ use crate::{
     warc::{
         GroupId, Kind,
         read::{self, Record},
+        write::entry_json,
     },
 };
 
@@ -307,7 +308,8 @@ impl<'a> Groups<'a> {
         at: u64,
         bytes: u64,
     ) -> Result<Group, String> {
-        let entry = Entry::parse(&closing.block)?;
+        let json = entry_json(&closing.block);
+        let entry = Entry::parse(json)?;
         let id = match &entry {
             Entry::Page(r) => GroupId::of_visit(self.mark, r.visit, r.fetched_at, r.url.as_str()),
             Entry::Seeds { seq, .. } => GroupId::of_seeds(self.mark, *seq),
@@ -334,7 +336,8 @@ impl<'a> Groups<'a> {
             }
             _ => {}
         }
-        Ok(Group { location, entry, json: closing.block, payload_digest, another })
+        let json = json.to_vec();
+        Ok(Group { location, entry, json, payload_digest, another })
     }
 }
 

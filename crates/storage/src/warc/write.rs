@@ -140,15 +140,13 @@ pub(crate) fn metadata(out: &mut Vec<u8>, of: Of<'_>, answered: bool, json: &[u8
     if answered {
         fields.add_bytes("WARC-Concurrent-To", of.id.record(Kind::Response).as_bytes());
     }
-    fields.add("Content-Type", "application/json");
-    fields.end(&[json]);
+    fields.end_entry(json);
 }
 
 /// The `metadata` record of links from outside: it belongs to no URL.
 pub(crate) fn seeds(out: &mut Vec<u8>, id: GroupId, date: Timestamp, json: &[u8]) {
     let mut fields = Fields::begin(out, Kind::Metadata, id, date);
-    fields.add("Content-Type", "application/json");
-    fields.end(&[json]);
+    fields.end_entry(json);
 }
 
 /// The `warcinfo` record at the head of a segment.
@@ -172,6 +170,19 @@ pub(crate) fn warcinfo_about(out: &mut Vec<u8>, id: GroupId, date: Timestamp, fi
     } else {
         fields.end(&[text.as_bytes(), b"description: ", about.as_bytes(), b"\r\n"]);
     }
+}
+
+/// What the JSON of an entry follows in its block.
+///
+/// Fields (WARC 1.1 §6.6 has them as the usual form of metadata), and not plain JSON, for the sake of those who play an
+/// archive back: they take a record of another type for a capture of the page, newer by a moment than the page's own,
+/// and would show it in its place.
+const ENTRY_FIELD: &[u8] = b"dragline: ";
+
+/// The JSON in the block of a `metadata` record; in an archive of format 1 it is the whole block.
+pub(crate) fn entry_json(block: &[u8]) -> &[u8] {
+    let field = block.strip_prefix(ENTRY_FIELD).and_then(|rest| rest.strip_suffix(b"\r\n"));
+    field.unwrap_or(block)
 }
 
 /// The head of one record being written. Values are ours, or canonical URLs: no line end can be in them.
@@ -204,6 +215,12 @@ impl<'a> Fields<'a> {
         if let Some(peer) = peer {
             self.add("WARC-IP-Address", &peer.to_string());
         }
+    }
+
+    /// The JSON of an entry as the one field of a block of fields.
+    fn end_entry(mut self, json: &[u8]) {
+        self.add("Content-Type", "application/warc-fields");
+        self.end(&[ENTRY_FIELD, json, b"\r\n"]);
     }
 
     fn end(mut self, block: &[&[u8]]) {

@@ -99,12 +99,19 @@ fn every_kind_of_record() {
         assert_eq!(record.get("WARC-Block-Digest"), format!("sha256:{digest}"));
     }
 
-    let seeds: serde_json::Value = serde_json::from_slice(&records[1].block).unwrap();
+    let seeds = entry(&records[1].block);
     assert_eq!(seeds["links"][0]["url"], "http://a/");
     for (record, seq) in [(&records[4], 2), (&records[7], 3), (&records[8], 4)] {
-        let json: serde_json::Value = serde_json::from_slice(&record.block).unwrap();
+        assert_eq!(record.get("Content-Type"), "application/warc-fields");
+        let json = entry(&record.block);
         assert_eq!((json["v"].as_u64(), json["seq"].as_u64()), (Some(1), Some(seq)));
         assert_eq!(json["url"], record.get("WARC-Target-URI"));
     }
     assert_eq!(records[8].get("WARC-Concurrent-To"), "");
+}
+
+/// The JSON in the one field of a block.
+fn entry(block: &[u8]) -> serde_json::Value {
+    let field = std::str::from_utf8(block).unwrap().strip_suffix("\r\n").unwrap();
+    serde_json::from_str(field.strip_prefix("dragline: ").unwrap()).unwrap()
 }
