@@ -50,7 +50,7 @@ impl<'a> Table<'a> {
         let mut widths: Vec<usize> = names.iter().map(|name| name.chars().count()).collect();
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(cell.chars().count().min(CELL_MAX));
             }
         }
         if let Some(all) = width() {
@@ -87,7 +87,7 @@ fn text(cell: &Cell) -> String {
         return "-".to_owned();
     }
     let folded: Vec<&str> = text.split_whitespace().collect();
-    printable(&folded.join(" "), CELL_MAX.max(width().unwrap_or(0)))
+    printable(&folded.join(" "), usize::MAX)
 }
 
 /// The terminal's width, where the table goes to one.

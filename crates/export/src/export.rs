@@ -17,11 +17,12 @@ use crate::{
     cell::{Cell, Column},
     csv,
     groups::{self, Group, Payloads},
-    jsonl,
+    index, jsonl,
     parts::{Head, Layout, Mark, Parts, Rows},
     place::Folder,
     source::Source,
     state::{self, State},
+    wacz,
 };
 
 /// How often an account is written: what a kill makes the next run do again, at most.
@@ -118,7 +119,8 @@ impl Export {
     pub fn run(&self, watch: &mut Watch<'_>) -> Result<Progress, ExportError> {
         self.check()?;
         match self.format {
-            Format::Wacz | Format::Cdxj => Err(ExportError::Unfit("not yet".to_owned())),
+            Format::Wacz => wacz::write(self, watch),
+            Format::Cdxj => index::write(self, watch),
             _ => self.parts(watch),
         }
     }
@@ -386,8 +388,8 @@ impl<'a> Run<'a> {
         };
         match groups::of(&self.export.store, record, payloads)? {
             Group::Members(members) => {
-                self.bytes += members.len() as u64;
-                self.append(folder, Rows::Spelled(&members, 1), before)?;
+                self.bytes += members.bytes.len() as u64;
+                self.append(folder, Rows::Spelled(&members.bytes, 1), before)?;
                 self.progress.rows += 1;
                 Ok(None)
             }

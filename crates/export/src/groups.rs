@@ -9,10 +9,37 @@ use crate::ExportError;
 
 /// What came of a record.
 pub(crate) enum Group {
-    /// Its gzip members, one behind the other.
-    Members(Vec<u8>),
+    /// Its gzip members.
+    Members(Members),
     /// It could not be read, for this reason.
     Lost(String),
+}
+
+/// Gzip members, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    pub(crate) bytes: Vec<u8>,
+    /// Those with what servers answered; they are the first.
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// A `response` or a `revisit`.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Of its member.
+    pub(crate) bytes: usize,
+    pub(crate) is_revisit: bool,
+    /// Whose it is; `None` where it is the record's own.
+    pub(crate) of: Option<Record>,
+}
+
+impl Members {
+    fn answer(&mut self, member: &[u8], is_revisit: bool, of: Option<Record>) {
+        if !member.is_empty() {
+            self.answers.push(Answer { bytes: member.len(), is_revisit, of });
+            self.bytes.extend_from_slice(member);
+        }
+    }
 }
 
 /// Which payloads an export has by now: a bit for each number.
@@ -42,14 +69,7 @@ impl Payloads {
 /// The members of a record. A revisit whose payload is in the export is copied as it is; where it is not, a repeated
 /// payload is written out as a response, and a 304 has the response that it stands for put before it.
 pub(crate) fn of(store: &Store, record: &Record, payloads: &mut Payloads) -> Result<Group, ExportError> {
-    let found = match record.payload_of.filter(|owner| !payloads.has(*owner)) {
-        None => store.members(record).map(|it| [it.answer, it.request, it.metadata].concat()),
-        Some(owner) if record.is_not_modified() => with_owner(store, record, owner, payloads),
-        Some(_) => store.members(record).and_then(|it| {
-            let answer = store.response_written_out(record)?;
-            Ok([answer, it.request, it.metadata].concat())
-        }),
-    };
+    let found = members(store, record, payloads);
     match found {
         Ok(members) => {
             payloads.note(record);
@@ -74,18 +94,21 @@ pub(crate) fn recall(store: &Store, record: &Record, payloads: &mut Payloads) ->
     Ok(())
 }
 
-fn with_owner(
-    store: &Store,
-    record: &Record,
-    owner: u64,
-    payloads: &mut Payloads,
-) -> Result<Vec<u8>, StoreError> {
-    let mut members = Vec::new();
-    if let Some(owner) = store.record(owner)? {
-        members.extend(store.members(&owner)?.answer);
-        payloads.note(&owner);
-    }
+fn members(store: &Store, record: &Record, payloads: &mut Payloads) -> Result<Members, StoreError> {
     let own = store.members(record)?;
-    members.extend([own.answer, own.request, own.metadata].concat());
+    let mut members = Members::default();
+    match record.payload_of.filter(|owner| !payloads.has(*owner)) {
+        None => members.answer(&own.answer, record.payload_of.is_some(), None),
+        Some(owner) if record.is_not_modified() => {
+            if let Some(owner) = store.record(owner)? {
+                members.answer(&store.members(&owner)?.answer, false, Some(owner.clone()));
+                payloads.note(&owner);
+            }
+            members.answer(&own.answer, true, None);
+        }
+        Some(_) => members.answer(&store.response_written_out(record)?, false, None),
+    }
+    members.bytes.extend_from_slice(&own.request);
+    members.bytes.extend_from_slice(&own.metadata);
     Ok(members)
 }

@@ -80,7 +80,7 @@ fn json(out: &mut Vec<u8>, value: &Value) {
 }
 
 /// Escapes what JSON allows and readers do not: outside of strings there is none of it.
-fn escape(out: &mut Vec<u8>, json: &str) {
+pub(crate) fn escape(out: &mut Vec<u8>, json: &str) {
     let mut rest = json;
     while let Some(at) = rest.find(is_unsafe) {
         let mut ahead = rest[at..].chars();

@@ -29,11 +29,16 @@ pub mod jsonl;
 mod parquet;
 
 // Files.
+mod cdxj;
+mod index;
 mod lines;
 mod names;
 mod parts;
 mod place;
+mod sorted;
 mod state;
+mod wacz;
+mod zip;
 
 mod source;
 

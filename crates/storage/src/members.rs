@@ -7,7 +7,7 @@
 use dragline_model::Timestamp;
 
 use crate::{
-    Record, Store, StoreError, archive,
+    Place, Record, Store, StoreError, archive,
     gzip::{self, Effort, Gzip},
     schema::Location,
     warc::{self, GroupId, Kind, write::Of},
@@ -50,6 +50,15 @@ impl Store {
             }
         }
         Ok(Members { answer: answer.to_vec(), request: request.to_vec(), metadata: metadata.to_vec() })
+    }
+
+    /// Where the `response` or `revisit` record of a visit stands; `None` where the archive has none of it.
+    pub fn answer_place(&self, record: &Record) -> Result<Option<Place>, StoreError> {
+        let row = self.shared.index.row(record.seq)?;
+        let location = row.ok_or_else(|| self.shared.index.lacks(record.seq))?.location;
+        let Location { start, response, .. } = location;
+        let file = archive::segment_path(&self.archive_dir(), start.segment);
+        Ok((response > 0).then_some(Place { file, offset: start.offset, bytes: response }))
     }
 
     /// A `response` record with the payload in it, as a gzip member, for a record whose payload the archive has with

@@ -4,5 +4,6 @@
 
 mod resume;
 mod rows;
+mod wacz;
 mod warc;
 mod world;
