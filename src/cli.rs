@@ -11,6 +11,7 @@ mod demo;
 mod fetch;
 mod gathering;
 
+mod compact;
 mod explain;
 mod export;
 mod fsck;
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Rebuild => rebuild::run(&args),
         Command::Fsck(command) => fsck::run(command, &args),
         Command::Import(command) => import::run(command, &args),
+        Command::Compact(command) => compact::run(command, &args),
         Command::Robots(command) => robots::run(command, &args),
         Command::Url(command) => checkers::url(command, &args),
         Command::Links(command) => checkers::links(command),

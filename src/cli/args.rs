@@ -7,7 +7,7 @@ mod archive;
 mod crawl;
 mod fetch;
 mod store;
-pub(super) use archive::{FsckArgs, ImportArgs};
+pub(super) use archive::{CompactArgs, FsckArgs, ImportArgs};
 pub(super) use crawl::{CanonicalArgs, CrawlArgs, CrawlLimitArgs};
 pub(super) use fetch::{FetchArgs, OrderName};
 pub(super) use store::{
@@ -61,6 +61,8 @@ pub(super) enum Command {
     Fsck(FsckArgs),
     /// Take WARC files of other tools into a store
     Import(ImportArgs),
+    /// Make a store smaller: drop old payloads, by age, by count or by size
+    Compact(CompactArgs),
     /// Say what a robots.txt allows, and by which line
     Robots(RobotsArgs),
     /// Print the canonical form of URLs

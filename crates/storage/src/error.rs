@@ -152,6 +152,12 @@ pub(crate) const FOREIGN_ID: &str =
 /// The way out where a file is in a format that is not read.
 pub(crate) const NOT_WARC: &str =
     "convert it first, as `warcio recompress` does, and import what comes of it";
+/// The way out where something must be looked into before it is built upon.
+pub(crate) const FSCK_FIRST: &str =
+    "`dragline fsck` says where; `--drop-damaged` leaves it behind, and what is in it is lost for good";
+/// The way out where opening finishes what was begun.
+pub(crate) const OPEN_FIRST: &str =
+    "nothing is lost: any command that opens it, as `dragline stats`, finishes it";
 /// The way out where the archive is gone.
 pub(crate) const NO_ARCHIVE: &str = "put its segments back; the index alone is left as it is";
 /// The way out where a payload in the archive is damaged.

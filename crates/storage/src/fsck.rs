@@ -18,7 +18,9 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{Store, StoreError, home::Home, schema::State};
+pub(crate) use archive::Bits;
+
+use crate::{Store, StoreError, compact::swap, error::OPEN_FIRST, home::Home, schema::State};
 
 /// Findings that are told one by one; past it they are counted.
 const FINDINGS_MAX: usize = 1000;
@@ -159,6 +161,9 @@ impl Store {
     ) -> Result<Checkup, StoreError> {
         let mut checkup = Checkup::default();
         let home = Home::open_for_check(dir.as_ref(), &mut checkup)?;
+        if swap::is_on(&home) {
+            return Err(StoreError::corrupt(&home.dir, "a compaction of it was interrupted", OPEN_FIRST));
+        }
         leftovers(&home, &mut checkup)?;
         let copy = index::Copy::make(&home, options, &mut checkup);
         let mut state = State::default();

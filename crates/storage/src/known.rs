@@ -226,6 +226,7 @@ fn read_words(index: &Index, row: &Row, words: &mut Words) -> Result<(), StoreEr
     // A URL that was asked for as a robots.txt may be a page all the same, and be waited for as one.
     let own = glance.url.as_deref().filter(|_| glance.purpose != Purpose::Robots);
     let texts = glance.links.iter().map(|link| &*link.url).chain(own);
+    let texts = texts.chain(glance.forgotten.iter().map(|url| &**url));
     words.urls.extend(texts.map(|text| Fingerprint::of_canonical(text).bits()));
     let own_payload = glance.payload_of.is_none() && glance.bytes >= SHARED_PAYLOAD_BYTES_MIN;
     if own_payload

@@ -57,6 +57,7 @@ mod archive;
 mod groups;
 mod index;
 
+mod compact;
 mod fsck;
 mod home;
 mod import;
@@ -82,6 +83,7 @@ mod settings;
 mod stats;
 mod trail;
 
+pub use compact::{Compaction, Retention};
 pub use error::StoreError;
 pub use feed::Feed;
 pub use frontier::{

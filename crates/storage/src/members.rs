@@ -32,7 +32,7 @@ impl Store {
         let Location { start, response, request, metadata } = location;
         let path = archive::segment_path(&self.archive_dir(), start.segment);
         let bytes = archive::open_segment(&self.archive_dir(), start.segment)
-            .and_then(|file| crate::payload::read_at(file, start.offset, response + request + metadata))
+            .and_then(|file| crate::payload::read_at(&file, start.offset, response + request + metadata))
             .map_err(StoreError::io("read", &path))?;
         let (answer, rest) = bytes.split_at(response as usize);
         let (request, metadata) = rest.split_at(request as usize);

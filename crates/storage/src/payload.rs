@@ -120,7 +120,7 @@ impl Store {
             );
         }
         let bytes = archive::open_segment(&self.archive_dir(), location.start.segment)
-            .and_then(|file| read_at(file, location.start.offset, location.response + location.request))
+            .and_then(|file| read_at(&file, location.start.offset, location.response + location.request))
             .map_err(StoreError::io("read", &path))?;
         let (response, request) = bytes.split_at(location.response as usize);
         let id =
@@ -158,7 +158,7 @@ impl GroupBytes {
     }
 }
 
-pub(crate) fn read_at(mut file: fs::File, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read_at(mut file: &fs::File, offset: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Read as _, Seek as _};
     let length = file.metadata()?.len();
     // Before anything is allocated for it.

@@ -73,10 +73,14 @@ pub(crate) fn collect(
     for row in index.rows_to(1, last_seq)? {
         let row = row?;
         found += 1;
-        if record::kind(row.json()).map_err(|what| wrong(index, &row, what))? == Kind::Seeds {
+        let is_page = record::kind(row.json()).map_err(|what| wrong(index, &row, what))? == Kind::Page;
+        let glance = glance(index, &row)?;
+        if !is_page {
+            for url in &glance.forgotten {
+                settled.insert(Fingerprint::of_canonical(url));
+            }
             continue;
         }
-        let glance = glance(index, &row)?;
         if glance.purpose == Purpose::Robots {
             continue;
         }

@@ -7,7 +7,9 @@ mod entry;
 mod glance;
 mod spelling;
 
-pub(crate) use entry::{Belated, Entry, Kind, compose, compose_seeds, kind};
+pub(crate) use entry::{
+    Belated, Entry, Kind, compose, compose_forgotten, compose_seeds, kind, without_payload,
+};
 pub(crate) use glance::{Glance, GlanceLink, Text};
 pub(crate) use spelling::{clip, rfc3339, rfc3339_or_none, spell_time};
 

@@ -15,6 +15,7 @@ use crate::{
     Checkpoints, Feed, Query, Record, Recovery, Replayed, Sealer, Stats, StoreError, Tails, Totals, Writer,
     archive::{Disk, SystemDisk},
     asking::{caller::Caller, desk},
+    compact::swap,
     error::REBUILD,
     frontier::{self, FrontierHome},
     home::{self, Home},
@@ -145,6 +146,17 @@ impl Store {
         Self::from_home(Home::create_or_open(dir)?, options, disk)
     }
 
+    /// Opens a store whose compaction was committed a moment ago; `at` is called while it is finished.
+    pub(crate) fn open_after_swap(
+        dir: &Path,
+        options: Options,
+        at: &mut dyn FnMut(swap::Moment),
+    ) -> Result<Self, StoreError> {
+        let home = Home::open(dir)?;
+        swap::settle(&home, at)?;
+        Self::from_home(home, options, Arc::new(SystemDisk))
+    }
+
     fn from_home(home: Home, options: Options, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
         let mut log = recover::Log::default();
         Self::from_home_telling(home, options, disk, &mut |now| log.tell(now))
@@ -157,6 +169,7 @@ impl Store {
         disk: Arc<dyn Disk>,
         tell: &mut dyn FnMut(Replaying),
     ) -> Result<Self, StoreError> {
+        swap::settle(&home, &mut |_| {})?;
         let frontier = FrontierHome::new(home.frontier(), disk.clone());
         // Before anything here or elsewhere has a fingerprint: the replay below makes some.
         if let Some(key) = frontier::log::kept_key(&frontier.dir, home.mark)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use crate::config::ByteSize;
+use crate::config::{ByteSize, Span};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -39,4 +39,29 @@ pub(in crate::cli) struct ImportArgs {
     /// The summary as one object of JSON, on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "What falls out of one of the limits loses its payload and its request; the record itself stays, says so, and is\nnot asked for again. A payload that a kept record has too is kept. The new archive is written beside the old one and\nthen takes its place: killed at any moment, the store is the old one or the new one. Room for both is needed.\n\nExamples:\n  dragline compact --keep-count 3 --dry-run --store example-data\n  dragline compact --keep-age 90d --store example-data\n  dragline compact --max-size 20GiB --forget --store example-data"
+)]
+pub(in crate::cli) struct CompactArgs {
+    /// Keep the payloads of what was fetched within this time, as in 90d
+    #[arg(long, value_name = "D")]
+    pub keep_age: Option<Span>,
+    /// Keep the payloads of the last N responses of each URL
+    #[arg(long, value_name = "N")]
+    pub keep_count: Option<u64>,
+    /// Let payloads fall, the oldest first, until the archive is no larger than this, as in 20GiB
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<ByteSize>,
+    /// Forget the records that fall out too, all but their URLs
+    #[arg(long)]
+    pub forget: bool,
+    /// Leave behind what is damaged; a damaged archive is refused otherwise
+    #[arg(long)]
+    pub drop_damaged: bool,
+    /// Say what it would do, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }

@@ -21,6 +21,8 @@ use crate::{
 const READ_BYTES: usize = 256 << 10;
 /// What every gzip member begins with: the magic bytes, and deflate (RFC 1952 §2.3.1).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+/// What every record begins with.
+const WARC: &[u8] = b"WARC/";
 /// Line ends behind a record that are passed over: two are right, some tools write more.
 const LINE_ENDS_MAX: usize = 64;
 /// Damaged places after which a file is given up: it is not damaged then but something else.
@@ -87,8 +89,7 @@ impl Reader {
                 (skipped.and_then(|more| read(counted, more, self.record_bytes_max)), at)
             }
             Source::Gzip(members) => {
-                let found =
-                    skip_line_ends(members).and_then(|more| read(members, more, self.record_bytes_max));
+                let found = next_in(members, self.record_bytes_max);
                 (found, members.get_ref().began)
             }
         };
@@ -115,12 +116,12 @@ impl Reader {
         // A first byte that is damaged makes a compressed file look like none.
         let manners: &[bool] = if is_gzip || at > 0 { &[is_gzip] } else { &[true, false] };
         for &is_gzip in manners {
-            let mark: &[u8] = if is_gzip { &GZIP } else { b"WARC/" };
+            let mark: &[u8] = if is_gzip { &GZIP } else { WARC };
             let mut at = at + 1;
             while let Some(found) = counted.find(mark, at)? {
                 counted.seek(found)?;
                 let mut from = Source::of(counted, is_gzip);
-                if from.begins_with(b"WARC/") {
+                if from.begins_with(WARC) {
                     self.from = Some(from);
                     return Ok(true);
                 }
@@ -139,7 +140,11 @@ impl Source {
             return Source::Plain(counted);
         }
         let began = counted.at;
-        Source::Gzip(BufReader::new(Members { decoder: Some(GzDecoder::new(counted)), began }))
+        Source::Gzip(BufReader::new(Members {
+            decoder: Some(GzDecoder::new(counted)),
+            began,
+            in_record: false,
+        }))
     }
 
     fn into_file(self) -> Option<Counted> {
@@ -158,7 +163,30 @@ impl Source {
     }
 }
 
-/// Passes over what stands between two records; false at the end of the file.
+/// The next record of a compressed file. Where each has a member of its own, it counts only once that one's checksum
+/// was seen to be right.
+fn next_in(members: &mut BufReader<Members>, record_bytes_max: u64) -> Result<Found, String> {
+    let text = |error: io::Error| error.to_string();
+    while !skip_line_ends(members)? {
+        if !members.get_mut().go_on().map_err(text)? {
+            return Ok(Found::End);
+        }
+    }
+    members.get_mut().in_record = true;
+    let found = read(members, true, record_bytes_max);
+    members.get_mut().in_record = false;
+    let found = found?;
+    if skip_line_ends(members)? {
+        let follows = members.fill_buf().map_err(text)?;
+        let follows = &follows[..follows.len().min(WARC.len())];
+        if !WARC.starts_with(follows) {
+            return Err("the record does not end where it says".to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// Passes over what stands between two records; false at the end of the file, or of the member.
 fn skip_line_ends(from: &mut impl BufRead) -> Result<bool, String> {
     for _ in 0..LINE_ENDS_MAX {
         match from.fill_buf().map_err(|error| error.to_string())?.first() {
@@ -249,9 +277,25 @@ struct Members {
     decoder: Option<GzDecoder<Counted>>,
     /// Where the one that is being read begins.
     began: u64,
+    /// A record may go on in the next member; between two records the end of one is an end.
+    in_record: bool,
 }
 
 impl Members {
+    /// Begins the next member; false where there is none.
+    fn go_on(&mut self) -> io::Result<bool> {
+        let Some(decoder) = &mut self.decoder else { return Ok(false) };
+        let file = decoder.get_mut();
+        let rest = file.fill_buf()?;
+        // Zeros behind the last member are padding.
+        if rest.first().is_none_or(|byte| *byte == 0) {
+            return Ok(false);
+        }
+        self.began = file.at;
+        self.decoder = self.decoder.take().map(|it| GzDecoder::new(it.into_inner()));
+        Ok(true)
+    }
+
     fn at(&self) -> u64 {
         self.decoder.as_ref().map_or(self.began, |decoder| decoder.get_ref().at)
     }
@@ -268,14 +312,9 @@ impl Read for Members {
             if read > 0 || out.is_empty() {
                 return Ok(read);
             }
-            let file = decoder.get_mut();
-            let rest = file.fill_buf()?;
-            // Zeros behind the last member are padding.
-            if rest.first().is_none_or(|byte| *byte == 0) {
+            if !self.in_record || !self.go_on()? {
                 break;
             }
-            self.began = file.at;
-            self.decoder = self.decoder.take().map(|it| GzDecoder::new(it.into_inner()));
         }
         Ok(0)
     }

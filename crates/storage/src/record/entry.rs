@@ -8,10 +8,10 @@ use std::{borrow::Cow, io::Write as _};
 
 use serde::{Deserialize, Serialize};
 
-use dragline_model::{Link, Timestamp, Truncation};
+use dragline_model::{CanonicalUrl, Link, Timestamp, Truncation};
 
 use super::{
-    Record,
+    Absence, Record,
     spelling::{is_zero, links, rfc3339_or_none},
 };
 
@@ -66,6 +66,27 @@ pub(crate) fn compose_seeds(out: &mut Vec<u8>, seq: u64, seeds: &[Link]) {
     out.push(b'}');
 }
 
+/// Puts an entry of kind `seeds` together that stands for records that were forgotten: their URLs, and the links that
+/// were new on them.
+pub(crate) fn compose_forgotten(out: &mut Vec<u8>, seq: u64, links: &[Link], urls: &[CanonicalUrl]) {
+    compose_seeds(out, seq, links);
+    out.pop();
+    out.extend_from_slice(br#","forgotten":"#);
+    let _ = serde_json::to_writer(&mut *out, urls);
+    out.push(b'}');
+}
+
+/// An entry of kind `page` without its payload: the same JSON, and why.
+pub(crate) fn without_payload(json: &[u8], why: Absence) -> Result<Vec<u8>, String> {
+    let rest = json.strip_suffix(b"}").ok_or("an entry that does not end in a brace")?;
+    let mut out = Vec::with_capacity(json.len() + 32);
+    out.extend_from_slice(rest);
+    out.extend_from_slice(br#","absent":"#);
+    serde_json::to_writer(&mut out, &why).map_err(|e| e.to_string())?;
+    out.push(b'}');
+    Ok(out)
+}
+
 fn append_links<'a>(out: &mut Vec<u8>, links: impl Iterator<Item = &'a Link>) {
     out.push(b'[');
     for (index, link) in links.enumerate() {
@@ -88,6 +109,8 @@ pub(crate) enum Entry {
         seq: u64,
         /// The seeds that nobody had seen before.
         links: Vec<Link>,
+        /// URLs whose records a compaction has forgotten: they are known, and done.
+        forgotten: Vec<CanonicalUrl>,
     },
 }
 
@@ -99,13 +122,15 @@ impl Entry {
             seq: u64,
             #[serde(with = "links")]
             links: Vec<Link>,
+            #[serde(default)]
+            forgotten: Vec<CanonicalUrl>,
         }
         match kind(json)? {
             Kind::Page => {
                 serde_json::from_slice(json).map(|r| Entry::Page(Box::new(r))).map_err(|e| e.to_string())
             }
             Kind::Seeds => serde_json::from_slice(json)
-                .map(|Seeds { seq, links }| Entry::Seeds { seq, links })
+                .map(|Seeds { seq, links, forgotten }| Entry::Seeds { seq, links, forgotten })
                 .map_err(|e| e.to_string()),
         }
     }

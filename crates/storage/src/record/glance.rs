@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::Absence;
+
 use dragline_model::{Failure, Purpose, Settled, Timestamp};
 
 /// An entry read for a scan: borrowed where it can be, URLs as text. Four times as fast as [`Entry::parse`].
@@ -45,8 +47,13 @@ pub(crate) struct Glance<'a> {
     pub(crate) error: Option<Failure>,
     #[serde(default)]
     pub(crate) payload_of: Option<u64>,
+    #[serde(default)]
+    pub(crate) absent: Option<Absence>,
     #[serde(borrow, default)]
     pub(crate) links: Vec<GlanceLink<'a>>,
+    /// In seeds: URLs whose records were forgotten.
+    #[serde(borrow, default)]
+    pub(crate) forgotten: Vec<Text<'a>>,
 }
 
 /// A text that is borrowed unless it has escapes in it. (serde borrows a `Cow` only where it is a field by

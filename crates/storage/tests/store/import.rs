@@ -228,9 +228,9 @@ fn damage_costs_what_it_hits() {
         assert!(imported.taken() + imported.there_already >= 5, "byte {nth}: {imported:?}");
     }
     for record in records(&store) {
-        assert!(
-            texts.iter().any(|text| text.ends_with(&format!("\r\n\r\n{}\r\n\r\n", body(&store, &record))))
-        );
+        let body = body(&store, &record);
+        let is_theirs = texts.iter().any(|text| text.ends_with(&format!("\r\n\r\n{body}\r\n\r\n")));
+        assert!(is_theirs, "{record:?}: {body}");
     }
     for nth in (0..plain.len()).step_by(31) {
         let mut damaged = plain.clone();
@@ -239,7 +239,7 @@ fn damage_costs_what_it_hits() {
         let imported = import(&store, &[&file]);
         assert!(imported.taken() + imported.there_already >= 4, "byte {nth}: {imported:?}");
     }
-    for cut in [1, 10, compressed.len() / 2, compressed.len() - 1] {
+    for cut in [1, 10, compressed.len() / 2 + 7, compressed.len() - 1] {
         fs::write(&file, &compressed[..cut]).unwrap();
         assert_eq!(import(&store, &[&file]).damage.len(), 1, "cut at {cut}");
     }

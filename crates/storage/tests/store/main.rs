@@ -9,6 +9,7 @@ mod ask;
 mod asking;
 mod check;
 mod commit;
+mod compact;
 mod crash;
 mod feed;
 mod fixture;
