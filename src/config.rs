@@ -254,6 +254,7 @@ impl Config {
             ("gather.retry_wait", self.gather.retry_wait),
             ("gather.max_time", self.gather.max_time.unwrap_or(Span::from_secs(0))),
             ("crawl.drain_limit", crawl.drain_limit),
+            ("crawl.disk_patience", crawl.disk_patience),
             ("fetch.connect_timeout", fetch.connect_timeout),
             ("fetch.tls_timeout", fetch.tls_timeout),
             ("fetch.head_timeout", fetch.head_timeout),

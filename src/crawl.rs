@@ -245,6 +245,7 @@ impl Crawl {
             held_bytes_max: self.config.fetch.bodies_in_flight.get(),
             max_time: crawl.max_time.map(|time| time.get()),
             drain_limit: crawl.drain_limit.get(),
+            disk_patience: crawl.disk_patience.get(),
             intensity: dragline_actors::Intensity::default(),
         };
         let desk = plan.store.serve().inspect_err(|error| {

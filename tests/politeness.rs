@@ -8,6 +8,7 @@ mod common;
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -206,6 +207,12 @@ fn standing_still_is_no_excuse() {
     });
 }
 
+/// The crawls of one process share its hosts, and its processors: one test of them at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A crawl of a web in this process, which keeps a promise.
 fn start(web: &Web, store: &Path, promise: &Promise, change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config { store: store.into(), resolve: web.resolve_rules(), ..Config::default() };
@@ -231,6 +238,7 @@ fn assert_finished(report: &Report) {
 /// one.
 #[test]
 fn crawls_of_one_process_are_as_polite_as_one() {
+    let _alone = alone();
     for crawls in [2, 3] {
         assert_kept(|| {
             let web = moody(12 * scale()).start().unwrap();
@@ -249,17 +257,18 @@ fn crawls_of_one_process_are_as_polite_as_one() {
 /// So they are where their hosts share addresses.
 #[test]
 fn crawls_of_one_process_share_addresses() {
+    let _alone = alone();
     assert_kept(|| {
         let spec = WebSpec { addresses: 3, refusals: Refusals::default(), ..moody(9 * scale()) };
         let web = spec.start().unwrap();
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let ip_delay = Duration::from_millis(40);
         let promise =
-            Promise { delay: Duration::from_millis(200), ip_delay, per_ip: 2, ..Promise::default() };
+            Promise { delay: Duration::from_millis(200), ip_delay, per_ip: 1, ..Promise::default() };
         let running = dirs.each_ref().map(|dir| {
             start(&web, dir.path(), &promise, |config| {
                 config.crawl.ip_delay = Some(ip_delay.into());
-                config.crawl.per_ip = Some(2);
+                config.crawl.per_ip = Some(1);
             })
         });
         for (crawl, dir) in running.into_iter().zip(&dirs) {
@@ -274,6 +283,7 @@ fn crawls_of_one_process_share_addresses() {
 /// had been, and no host is asked sooner for it.
 #[test]
 fn a_crawl_that_is_given_up_leaves_the_others_their_turns() {
+    let _alone = alone();
     assert_kept(|| {
         let web = moody(12 * scale()).start().unwrap();
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];

@@ -65,6 +65,7 @@ impl Watch {
                 in_flight = counts.in_flight,
                 hosts = counts.hosts,
                 failed = counts.failures.values().sum::<u64>(),
+                degraded = snapshot.degraded.as_deref(),
                 next_in_s = resting(snapshot, now).map(|wait| wait.as_secs()),
                 "crawling"
             );
@@ -97,7 +98,11 @@ impl Watch {
             parts.push(paint("33", format!("all hosts rest, {} to go", clock(wait))));
         }
         parts.push(clock(now - self.begun));
-        let mood = if snapshot.draining { paint("33", "draining ".into()) } else { String::new() };
+        let mood = match &snapshot.degraded {
+            Some(why) => paint("1;33", format!("waiting, {why} ")),
+            None if snapshot.draining => paint("33", "draining ".into()),
+            None => String::new(),
+        };
         format!(
             "{} {mood}{}",
             paint("36", FRAMES[self.frame % FRAMES.len()].into()),

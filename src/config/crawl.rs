@@ -98,6 +98,8 @@ pub struct CrawlConfig {
     pub patience: Span,
     /// How long a drain may take.
     pub drain_limit: Span,
+    /// How long a full disk is waited for before the crawl ends over it; 0 is not at all.
+    pub disk_patience: Span,
     /// Fetcher threads; 0 is one for each processor.
     pub fetchers: usize,
 }
@@ -147,6 +149,7 @@ impl Default for CrawlConfig {
             back_off: Span::from_secs(60),
             patience: Span::from_secs(300),
             drain_limit: Span::from_secs(60),
+            disk_patience: Span::from_secs(3_600),
             fetchers: 0,
         }
     }

@@ -9,13 +9,13 @@ mod handlers;
 
 use std::{
     sync::LazyLock,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use actix::prelude::*;
 use dragline_fetch::Shared;
 use dragline_frontier::{Commons, Frontier, Limits, Verdict};
-use dragline_model::{Link, Receipt, Settled, VisitId};
+use dragline_model::{HostKey, Link, Receipt, Settled, VisitId};
 use dragline_politeness::{Epoch, Stamp};
 use dragline_storage::{Store, StoreError};
 
@@ -33,6 +33,9 @@ use coming_back::new_frontier;
 
 /// The hosts and addresses that the crawls of this process ask: two of them are as polite as one.
 static COMMONS: LazyLock<Commons> = LazyLock::new(Commons::default);
+
+/// How often it is looked what of the queues is in memory for want of room on the disk, and need not be.
+const FORGET_EVERY: Duration = Duration::from_secs(2);
 
 /// What every life of the coordinator begins with.
 #[derive(Debug, Clone)]
@@ -85,6 +88,8 @@ pub(crate) struct Coordinator {
     /// Committed visits, by fetcher: told with the next grant.
     kept: Vec<Vec<VisitId>>,
     wake: Option<(Instant, SpawnHandle)>,
+    /// When it was last looked what of the queues in memory is not needed any more.
+    forgot: Option<Instant>,
     /// The crawl is over, once its last checkpoint is written.
     over: Option<StopReason>,
 }
@@ -112,6 +117,7 @@ impl Coordinator {
             heard: Heard::default(),
             sowing: 0,
             wake: None,
+            forgot: None,
             over: None,
         }
     }
@@ -153,6 +159,9 @@ impl Coordinator {
             Some(StopReason::Finished) if self.frontier.reconsider(self.now()) => ctx.notify(Again),
             Some(reason) => self.end(reason),
             None => {
+                if self.files.has_spilled() {
+                    self.forget_spilled();
+                }
                 if self.files.is_due(Instant::now()) && !self.checkpoint(false) {
                     self.files.postpone();
                 }
@@ -187,6 +196,14 @@ impl Coordinator {
         }
     }
 
+    /// Looks, now and then, whether what had no room on the disk is still needed.
+    fn forget_spilled(&mut self) {
+        if self.forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+            self.forgot = Some(Instant::now());
+            self.files.forget_spilled(&self.frontier.chunks());
+        }
+    }
+
     /// Begins to write a checkpoint, unless something is missing that would have to be in it.
     fn checkpoint(&mut self, clean: bool) -> bool {
         if !self.heard.is_whole() || !self.files.is_lasting() || self.frontier.has_trouble() {
@@ -211,9 +228,7 @@ impl Coordinator {
         let Some(which) = self.orders.addresses else { return };
         for host in self.frontier.nameless() {
             let found = self.lines.found.clone();
-            let name = host.as_str();
-            let colon = name.rfind(':').filter(|_| !name.ends_with(']')).unwrap_or(name.len());
-            let address = self.orders.names.whereabouts(&name[..colon], which);
+            let address = self.orders.names.whereabouts(name_of(&host), which);
             actix_rt::spawn(async move {
                 let address = address.await;
                 found.send(Found { host, address });
@@ -307,4 +322,11 @@ impl Coordinator {
             s.last_failure = failure.or(s.last_failure.take());
         });
     }
+}
+
+/// A host without its port.
+fn name_of(host: &HostKey) -> &str {
+    let name = host.as_str();
+    let colon = name.rfind(':').filter(|_| !name.ends_with(']')).unwrap_or(name.len());
+    &name[..colon]
 }

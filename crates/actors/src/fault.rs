@@ -21,6 +21,8 @@ pub const VISIT_EXTRACT: &str = "visit.extract";
 pub const VISIT_AFTER: &str = "visit.after";
 /// In storage, before a batch is committed.
 pub const STORAGE_BEFORE: &str = "storage.before";
+/// In storage, before a batch is committed: the disk is full.
+pub const STORAGE_FULL: &str = "storage.full";
 /// In storage, after a batch is committed and before anybody is told.
 pub const STORAGE_AFTER: &str = "storage.after";
 /// In the coordinator, before receipts are taken in.
@@ -49,6 +51,11 @@ pub(crate) fn point(place: &'static str) {
     if ARMED.load(Ordering::Relaxed) && is_due(place) {
         panic!("fault injected at {place}");
     }
+}
+
+/// True if this passage was armed to fail in an orderly way.
+pub(crate) fn fails(place: &'static str) -> bool {
+    ARMED.load(Ordering::Relaxed) && is_due(place)
 }
 
 fn is_due(place: &'static str) -> bool {

@@ -3,6 +3,7 @@
 //! Owns the translation between the two, and the rhythm of checkpoints. Neither knows the other.
 
 use std::{
+    collections::HashSet,
     io,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -38,9 +39,10 @@ impl FrontierFiles {
             tracing::warn!(%error, "long queues are kept in memory");
         });
         Self {
-            tails: SharedTails(Arc::new(Mutex::new(
-                tails.map_or_else(|_| Place::Memory(MemoryTails::default()), Place::Store),
-            ))),
+            tails: SharedTails(Arc::new(Mutex::new(tails.map_or_else(
+                |_| Place::Memory(MemoryTails::default()),
+                |tails| Place::Store(tails, Spilled::default()),
+            )))),
             checkpoints: store.checkpoints(),
             next: Instant::now() + FIRST_AFTER,
             seq: 0,
@@ -68,9 +70,25 @@ impl FrontierFiles {
         self.under_way
     }
 
-    /// What is put away outlives the process.
+    /// What is put away outlives the process, all of it.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(*self.tails.lock(), Place::Store(_))
+        matches!(&*self.tails.lock(), Place::Store(_, spilled) if spilled.ids.is_empty())
+    }
+
+    /// Some of it does not: there was no room on the disk.
+    pub(crate) fn has_spilled(&self) -> bool {
+        matches!(&*self.tails.lock(), Place::Store(_, spilled) if !spilled.ids.is_empty())
+    }
+
+    /// Lets go of what had no room on the disk and is not `live` any more.
+    pub(crate) fn forget_spilled(&mut self, live: &[ChunkId]) {
+        if let Place::Store(_, spilled) = &mut *self.tails.lock() {
+            let live: HashSet<ChunkId> = live.iter().copied().collect();
+            spilled.ids.retain(|id| live.contains(id));
+            if spilled.ids.is_empty() {
+                spilled.chunks = MemoryTails::default();
+            }
+        }
     }
 
     /// None could be made now: it is tried again later, and not at once.
@@ -107,8 +125,9 @@ impl FrontierFiles {
     /// The checkpoint that needs these is on the disk, or there is none; `live` are needed by the frontier as it is.
     pub(crate) fn written(&mut self, chunks: Option<Vec<ChunkId>>, live: Vec<ChunkId>) {
         self.under_way = false;
-        if let (Some(chunks), Place::Store(tails)) = (chunks, &mut *self.tails.lock()) {
-            let all = chunks.into_iter().chain(live).map(|id| dragline_storage::ChunkId::from_bits(id.0));
+        if let (Some(chunks), Place::Store(tails, _)) = (chunks, &mut *self.tails.lock()) {
+            let on_disk = chunks.into_iter().chain(live).filter(|id| id.0 & IN_MEMORY == 0);
+            let all = on_disk.map(|id| dragline_storage::ChunkId::from_bits(id.0));
             tails.retain(all);
         }
     }
@@ -120,8 +139,27 @@ struct SharedTails(Arc<Mutex<Place>>);
 
 #[derive(Debug)]
 enum Place {
-    Store(dragline_storage::Tails),
+    Store(dragline_storage::Tails, Spilled),
     Memory(MemoryTails),
+}
+
+/// Marks chunks that are in memory: a place in a file has no such number.
+const IN_MEMORY: u64 = 1 << 63;
+
+/// Chunks that there was no room for on the disk. While there are any no checkpoint is made. Nothing is committed then,
+/// and so nothing new comes into the queues: they are few.
+#[derive(Debug, Default)]
+struct Spilled {
+    chunks: MemoryTails,
+    ids: HashSet<ChunkId>,
+}
+
+impl Spilled {
+    fn put(&mut self, chunk: &[u8]) -> io::Result<ChunkId> {
+        let id = ChunkId(self.chunks.put(chunk)?.0 | IN_MEMORY);
+        self.ids.insert(id);
+        Ok(id)
+    }
 }
 
 impl SharedTails {
@@ -133,14 +171,21 @@ impl SharedTails {
 impl Tails for SharedTails {
     fn put(&mut self, chunk: &[u8]) -> io::Result<ChunkId> {
         match &mut *self.lock() {
-            Place::Store(tails) => tails.put(chunk).map(|id| ChunkId(id.bits())).map_err(into_io),
+            Place::Store(tails, spilled) => match tails.put(chunk) {
+                Ok(id) => Ok(ChunkId(id.bits())),
+                Err(error) if error.is_disk_full() => spilled.put(chunk),
+                Err(error) => Err(into_io(error)),
+            },
             Place::Memory(tails) => tails.put(chunk),
         }
     }
 
     fn get(&mut self, id: ChunkId) -> io::Result<Vec<u8>> {
         match &mut *self.lock() {
-            Place::Store(tails) => tails.take(dragline_storage::ChunkId::from_bits(id.0)).map_err(into_io),
+            Place::Store(_, spilled) if id.0 & IN_MEMORY > 0 => {
+                spilled.chunks.get(ChunkId(id.0 & !IN_MEMORY))
+            }
+            Place::Store(tails, _) => tails.take(dragline_storage::ChunkId::from_bits(id.0)).map_err(into_io),
             Place::Memory(tails) => tails.get(id),
         }
     }

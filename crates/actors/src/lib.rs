@@ -27,6 +27,7 @@ mod recent;
 mod recall;
 mod revisits;
 pub use revisits::Revisiting;
+mod full_disk;
 mod storage;
 
 mod lifeline;

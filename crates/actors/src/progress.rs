@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub left_hosts: Vec<LeftHost>,
     /// At the end: the shapes of URLs that the trap guard left alone.
     pub parked_shapes: Vec<Parked>,
+    /// What keeps storage from committing, while it waits for that to pass: the disk is full.
+    pub degraded: Option<String>,
     /// No more visits are granted.
     pub draining: bool,
     /// When the next host that waits (for its delay, or for the rest it asked for) has its turn.

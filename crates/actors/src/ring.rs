@@ -81,6 +81,8 @@ pub struct Plan {
     pub max_time: Option<Duration>,
     /// How long a drain may take before what is still out is left for the next run.
     pub drain_limit: Duration,
+    /// How long a full disk is waited for before the crawl ends over it.
+    pub disk_patience: Duration,
     /// How often an actor may die.
     pub intensity: Intensity,
 }
@@ -275,7 +277,7 @@ pub async fn run(plan: Plan, control: Control) -> End {
     let (ended, end) = oneshot::channel();
     let lines = &control.lines;
     control.admit(plan.seeds.clone());
-    let mut children = vec![storage(&plan, lines), coordinator(&plan, &control)];
+    let mut children = vec![storage(&plan, &control), coordinator(&plan, &control)];
     let aside = Arc::new(Semaphore::new(1));
     children.extend((0..lines.fetchers.len()).map(|index| fetcher(&plan, &control, index, &aside)));
     let supervisor = Supervisor::new(children, lines.close.clone(), ended, control.progress.clone()).start();
@@ -330,9 +332,9 @@ async fn keep_time(control: Control, max_time: Option<Duration>, drain_limit: Du
     }
 }
 
-fn storage(plan: &Plan, lines: &Lines) -> ChildSpec {
-    let (store, retry, own) = (plan.store.clone(), plan.limits.retry, lines.clone());
-    let after = lines.clone();
+fn storage(plan: &Plan, control: &Control) -> ChildSpec {
+    let (store, retry, patience) = (plan.store.clone(), plan.limits.retry, plan.disk_patience);
+    let (control, after) = (control.clone(), control.lines.clone());
     ChildSpec {
         name: "storage".into(),
         seat: Seat::Own,
@@ -340,9 +342,9 @@ fn storage(plan: &Plan, lines: &Lines) -> ChildSpec {
         intensity: plan.intensity,
         stuck_after: STORAGE_STUCK_AFTER,
         start: Box::new(move |arbiter, lifeline| {
-            let (store, actor_lines) = (store.clone(), own.clone());
+            let (store, theirs, own) = (store.clone(), control.clone(), &control.lines);
             let address = StorageActor::start_in_arbiter(arbiter, move |_| {
-                StorageActor::new(store, retry, actor_lines, lifeline)
+                StorageActor::new(store, retry, patience, theirs, lifeline)
             });
             own.keep.connect(address.clone().recipient());
             own.sow.connect(address.clone().recipient());

@@ -3,7 +3,7 @@
 //! Owns which of a host's addresses stands for them all. Connects to nothing, and admits nothing: what is connected
 //! to is judged where it is connected to.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::{
     Shared,
@@ -42,6 +42,11 @@ impl Shared {
             };
             (which == Addresses::All || is_public(address)).then(|| network(address))
         }
+    }
+
+    /// Where a rule of the settings sends a host, whatever its name stands for elsewhere; port 0 is the URL's own.
+    pub fn sent_to(&self, host: &str) -> Option<SocketAddr> {
+        self.inner().override_of(host).map(|own| own.target(0))
     }
 
     async fn look_up(&self, host: &str) -> Option<IpAddr> {

@@ -16,7 +16,7 @@ mod place;
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
@@ -106,6 +106,7 @@ impl Commons {
             member: self.0.next_member.fetch_add(1, Ordering::AcqRel),
             epoch,
             bell: Arc::new(Bell { call, rung: AtomicBool::new(false), for_whom: Mutex::default() }),
+            whither: None,
             held: FingerprintMap::default(),
         }
     }
@@ -178,12 +179,16 @@ impl Turn {
     }
 }
 
+/// Where a crawl sends a host, for once: see [`Seat::sending`].
+pub type Whither = dyn Fn(&HostKey) -> Option<SocketAddr> + Send + Sync;
+
 /// A crawl's place in the [`Commons`]. Dropped, it leaves, and gives back what it had out.
 pub struct Seat {
     commons: Commons,
     member: u32,
     epoch: Epoch,
     bell: Arc<Bell>,
+    whither: Option<Arc<Whither>>,
     /// Its requests out.
     held: FingerprintMap<u32>,
 }
@@ -195,8 +200,15 @@ impl fmt::Debug for Seat {
 }
 
 impl Seat {
+    /// Some hosts are sent to an address of this crawl's choice: they are others than those of the same name elsewhere.
+    pub fn sending(mut self, whither: Arc<Whither>) -> Self {
+        self.whither = Some(whither);
+        self
+    }
+
     pub(crate) fn host(&self, key: &HostKey) -> Key {
-        Key(Fingerprint::from_bits(self.commons.0.keys.hash_one(key.as_str())))
+        let sent_to = self.whither.as_ref().and_then(|whither| whither(key));
+        Key(Fingerprint::from_bits(self.commons.0.keys.hash_one((key.as_str(), sent_to))))
     }
 
     pub(crate) fn address(&self, ip: IpAddr) -> Key {
@@ -236,19 +248,19 @@ impl Seat {
         match pace.next_start(rules, now) {
             None if pace.out() >= rules.concurrency.max(1) => Turn::Home,
             None => {
-                self.claim(place, spot, None);
+                self.claim(place, spot, None, here);
                 Turn::After(now + LOOK_AGAIN)
             }
             Some(next) if next.at > now => {
                 // Nobody is kept waiting by what is one crawl's own affair.
                 if next.because.is_delay() {
-                    self.claim(place, spot, Some(self.instant(next.at)));
+                    self.claim(place, spot, Some(self.instant(next.at)), here);
                 }
                 Turn::Next(next)
             }
-            Some(next) => match place.taken_until(self.member, here, GRACE) {
+            Some(next) => match place.taken_until(self.member, here) {
                 Some(until) => {
-                    self.claim(place, spot, Some(here));
+                    self.claim(place, spot, None, here);
                     Turn::After(self.epoch.stamp(until))
                 }
                 None => Turn::Next(next),
@@ -257,10 +269,10 @@ impl Seat {
     }
 
     /// Gets in line, or says anew when it will come.
-    fn claim(&self, place: &mut Place, spot: Spot, at: Option<Instant>) {
+    fn claim(&self, place: &mut Place, spot: Spot, at: Option<Instant>, said: Instant) {
         if self.commons.0.members.load(Ordering::Relaxed) > 1 {
             let (member, bell) = (self.member, || self.bell.clone());
-            place.claim(member, at, || Claim { member, at, bell: bell(), alarm: spot.alarm });
+            place.claim(member, at, said, || Claim { member, at, said, bell: bell(), alarm: spot.alarm });
         }
     }
 
@@ -277,7 +289,7 @@ impl Seat {
         place.out += 1;
         place.last_start = place.last_start.max(Some(here));
         place.leave(self.member);
-        let called = place.called(here, self.member, GRACE);
+        let called = place.called(here, self.member);
         drop(shard);
         *self.held.entry(spot.key).or_default() += 1;
         ring(called);
@@ -308,7 +320,7 @@ impl Seat {
             if let Some(pace) = pace {
                 place.learn(pace, &self.epoch);
             }
-            let called = place.called(here, self.member, GRACE);
+            let called = place.called(here, self.member);
             drop(shard);
             ring(called);
         }

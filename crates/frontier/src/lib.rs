@@ -40,7 +40,7 @@ pub use frontier::{
 pub use frontier::{Explanation, HostStanding, RobotsStanding, Whereabouts};
 
 mod commons;
-pub use commons::{Commons, Seat};
+pub use commons::{Commons, Seat, Whither};
 
 mod counts;
 pub use counts::Counts;

@@ -9,7 +9,7 @@ use actix::prelude::*;
 use dragline_frontier::{Counts, Frontier};
 use dragline_storage::Replayed;
 
-use super::{COMMONS, Coordinator, Orders};
+use super::{COMMONS, Coordinator, Orders, name_of};
 use crate::{
     frontier_files::FrontierFiles,
     heard::Heard,
@@ -23,7 +23,9 @@ impl Coordinator {
         self.asked += 1;
         self.frontier = new_frontier(&self.orders, self.kept.len(), &self.files);
         let again = self.lines.again.clone();
-        self.frontier.join(COMMONS.seat(self.epoch, Arc::new(move || again.send(Again))));
+        let seat = COMMONS.seat(self.epoch, Arc::new(move || again.send(Again)));
+        let names = self.orders.names.clone();
+        self.frontier.join(seat.sending(Arc::new(move |host| names.sent_to(name_of(host)))));
         for (fetcher, is_up) in self.up.iter().enumerate() {
             if *is_up {
                 self.frontier.fetcher_up(fetcher, self.orders.slots_per_fetcher);

@@ -81,6 +81,10 @@ impl Handler<Checkpointed> for Coordinator {
             Ok(()) => Some(chunks),
             Err(error) => {
                 tracing::warn!(%error, "no checkpoint was written; the one before still holds");
+                if self.must_unclean {
+                    // It says that nobody was asked after it, and that is about to be untrue.
+                    self.files.discard();
+                }
                 None
             }
         };

@@ -10,7 +10,7 @@ use std::{
 
 use dragline_politeness::{Elsewhere, Epoch, Pace, PaceRules, Stamp};
 
-use super::Bell;
+use super::{Bell, GRACE, LOOK_AGAIN};
 use crate::frontier::{Alarm, ON_ITS_WAY};
 
 /// See the module's documentation. Times are instants, for each crawl's stamps begin elsewhere.
@@ -30,10 +30,19 @@ pub(super) struct Place {
 /// One crawl in a place's line.
 pub(super) struct Claim {
     pub member: u32,
-    /// When it will come; none where it waits for a request to end.
+    /// When it will come; none where it waits for what another does.
     pub at: Option<Instant>,
+    /// When it said so.
+    pub said: Instant,
     pub bell: Arc<Bell>,
     pub alarm: Alarm,
+}
+
+impl Claim {
+    /// From then on nobody stands back for it.
+    fn lapses(&self) -> Instant {
+        self.at.map_or(self.said + 2 * LOOK_AGAIN, |at| at + GRACE)
+    }
 }
 
 impl fmt::Debug for Claim {
@@ -79,15 +88,21 @@ impl Place {
 
     /// Until when another comes first, if nothing is heard of it: one that stands before this crawl in line and has
     /// not let its moment pass.
-    pub(super) fn taken_until(&self, member: u32, now: Instant, grace: Duration) -> Option<Instant> {
+    pub(super) fn taken_until(&self, member: u32, now: Instant) -> Option<Instant> {
         let before = self.line.iter().take_while(|claim| claim.member != member);
-        before.filter_map(|claim| Some(claim.at? + grace)).filter(|until| *until > now).max()
+        before.map(Claim::lapses).filter(|until| *until > now).max()
     }
 
     /// Stands in line from now on, at the end if it did not; `at` is when it will come.
-    pub(super) fn claim(&mut self, member: u32, at: Option<Instant>, new: impl FnOnce() -> Claim) {
+    pub(super) fn claim(
+        &mut self,
+        member: u32,
+        at: Option<Instant>,
+        said: Instant,
+        new: impl FnOnce() -> Claim,
+    ) {
         match self.line.iter_mut().find(|claim| claim.member == member) {
-            Some(claim) => claim.at = at,
+            Some(claim) => (claim.at, claim.said) = (at, said),
             None => self.line.push(new()),
         }
     }
@@ -99,12 +114,12 @@ impl Place {
 
     /// Something has changed: those in line who could not know when to come, or who wait for one before them, are to
     /// look again; but for the crawl that changed it.
-    pub(super) fn called(&mut self, now: Instant, by: u32, grace: Duration) -> Vec<(Arc<Bell>, Alarm)> {
+    pub(super) fn called(&mut self, now: Instant, by: u32) -> Vec<(Arc<Bell>, Alarm)> {
         let mut called = Vec::new();
         for claim in self.line.iter_mut().filter(|claim| claim.member != by) {
             // One that has let its moment pass is not called for ever.
-            if claim.at.is_none_or(|at| at <= now && now < at + grace) {
-                claim.at = Some(now);
+            if claim.at.is_none_or(|at| at <= now) && now < claim.lapses() {
+                (claim.at, claim.said) = (Some(now), now);
                 called.push((claim.bell.clone(), claim.alarm));
             }
         }

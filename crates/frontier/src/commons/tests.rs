@@ -183,6 +183,32 @@ fn requests_out_count_over_all_crawls() {
 }
 
 #[test]
+fn one_at_a_time_gets_its_turn_among_many_at_a_time() {
+    let mut process = Process::new(30 * MS);
+    process.crawl(rules(Duration::ZERO, 8), None, &pages(0, 1, 400));
+    process.crawl(rules(20 * MS, 1), None, &pages(1, 1, 20));
+    process.run(|process| {
+        let of = |who: usize| process.out.iter().filter(|it| it.1 == who).count();
+        assert!(of(0) + of(1) <= 8 && of(1) <= 1);
+    });
+    let last = process.asked.iter().rposition(|it| it.0 == 1).unwrap();
+    assert!(last < 300, "the last of its 20 was request {last} of 420");
+}
+
+#[test]
+fn hosts_that_are_sent_elsewhere_are_others() {
+    let commons = Commons::default();
+    let epoch = Epoch::new(Instant::now(), SystemTime::now());
+    let seat = || commons.seat(epoch, Arc::new(|| {}));
+    let key = CanonicalUrl::parse("http://a.example/").unwrap().host_key();
+    let sent = |port: u16| seat().sending(Arc::new(move |_| Some(([127, 0, 0, 1], port).into()))).host(&key);
+    assert_eq!(seat().host(&key), seat().host(&key));
+    assert_eq!(sent(80), sent(80));
+    assert_ne!(sent(80), sent(81));
+    assert_ne!(sent(80), seat().host(&key));
+}
+
+#[test]
 fn hosts_of_one_address_share_it_over_all_crawls() {
     let mut process = Process::new(20 * MS);
     let address = rules(100 * MS, 2);
