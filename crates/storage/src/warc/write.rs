@@ -145,7 +145,7 @@ pub(crate) fn metadata(out: &mut Vec<u8>, of: Of<'_>, answered: bool, json: &[u8
 
 /// The `metadata` record of links from outside: it belongs to no URL.
 pub(crate) fn seeds(out: &mut Vec<u8>, id: GroupId, date: Timestamp, json: &[u8]) {
-    let mut fields = Fields::begin(out, Kind::Metadata, id, date);
+    let fields = Fields::begin(out, Kind::Metadata, id, date);
     fields.end_entry(json);
 }
 
