@@ -35,6 +35,7 @@ fn main() {
     let number = |text: &str| text.parse::<u64>().unwrap();
     match &args[..] {
         ["fill", dir, records, megabytes] => fill(Path::new(dir), number(records), number(megabytes)),
+        ["weigh", dir, ..] => weigh(Path::new(dir)),
         [task @ ("open" | "scan" | "look"), dir, records, megabytes] => {
             ask(task, Path::new(dir), number(records), number(megabytes));
         }
@@ -51,7 +52,7 @@ fn all(records: u64, megabytes: &[u64]) {
     for allowed in megabytes {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_str().unwrap();
-        for task in ["fill", "open", "scan", "look"] {
+        for task in ["fill", "open", "scan", "look", "weigh"] {
             let [records, allowed] = [records, *allowed].map(|n| n.to_string());
             let status = Command::new(std::env::current_exe().unwrap())
                 .args([task, path, &records, &allowed])
@@ -63,7 +64,7 @@ fn all(records: u64, megabytes: &[u64]) {
 }
 
 fn options(megabytes: u64) -> Options {
-    Options { cache_bytes: megabytes << 20, ..Options::default() }
+    Options { index_memory: megabytes << 20, ..Options::default() }
 }
 
 fn fill(dir: &Path, records: u64, megabytes: u64) {
@@ -121,6 +122,20 @@ fn ask(task: &str, dir: &Path, records: u64, megabytes: u64) {
         resident(),
         peak()
     );
+}
+
+/// What the index has of each kind of entry, as sled sees it.
+fn weigh(dir: &Path) {
+    let db = sled::open(dir.join("index")).unwrap();
+    for (name, prefix) in [("records", "r"), ("URLs", "u"), ("times", "t"), ("status, type, host", "p")] {
+        let (mut keys, mut bytes) = (0, 0);
+        for pair in db.scan_prefix(prefix) {
+            let (key, value) = pair.unwrap();
+            keys += 1;
+            bytes += key.len() + value.len();
+        }
+        println!("  {name}: {keys} keys, {bytes} bytes");
+    }
 }
 
 fn look_up(store: &Store, n: u64, records: u64) -> Duration {

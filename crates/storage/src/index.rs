@@ -14,6 +14,7 @@ mod snapshot;
 
 mod audit;
 mod bell;
+mod budget;
 mod held;
 mod merge;
 mod open;

@@ -10,7 +10,7 @@
 //!
 //! | entry, and so key | with it | a piece has up to |
 //! |---|---|---|
-//! | `r` seq | [`Location`], then the record's JSON ([`crate::record`]) | 16, deflated together |
+//! | `r` seq | [`Location`], then the record's JSON ([`crate::record`]) | 8, deflated together |
 //! | `u` SURT, 0, `h` or `s`, seq | | 16 |
 //! | `t` milliseconds, seq | | 192 |
 //! | `ps` status, seq; 0 for a failure | | 256 |
@@ -83,7 +83,7 @@ use dragline_model::CanonicalUrl;
 /// | format | what is new |
 /// |---|---|
 /// | 1 | |
-/// | 2 | an unfinished segment's name ends in `.open`; every WARC record has a block digest; a group may lack its request, or its payload ([`crate::Record::absent`]); entries may forget ([`crate::schema`]) |
+/// | 2 | an unfinished segment's name ends in `.open`; every WARC record has a block digest; a group may lack its request, or its payload ([`crate::Record::absent`]); entries may forget (see above) |
 pub const FORMAT: u32 = 2;
 
 /// The version of everything in `index/`. One of another number, older or newer, is made anew from the archive.

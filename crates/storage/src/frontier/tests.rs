@@ -24,7 +24,7 @@ use crate::{
 
 fn options() -> Options {
     Options {
-        cache_bytes: 4 << 20,
+        index_memory: 4 << 20,
         segment_bytes: 4000,
         sync_every: Duration::from_secs(3600),
         ..Options::default()

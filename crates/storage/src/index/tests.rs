@@ -106,7 +106,7 @@ fn a_split_under_a_reader() {
 }
 
 fn options() -> Options {
-    Options { cache_bytes: 4 << 20, ..Options::default() }
+    Options { index_memory: 4 << 20, ..Options::default() }
 }
 
 /// As if an older or a newer program had written the index.

@@ -19,6 +19,7 @@ use bytes::Bytes;
 
 use super::{
     bell::Bell,
+    budget,
     held::{Backlog, Draft, Held},
     open::{Refusal, move_aside, open_sled},
     packed::{piece_of, unpack},
@@ -39,10 +40,13 @@ pub(crate) type Value = sled::IVec;
 /// What sled wants to write when it opens: a segment of its log (512 KiB) and a snapshot.
 const REOPEN_BYTES: usize = 1 << 20;
 
+/// How often what was read is asked for again, at least: see [`Tree::touch`].
+const TOUCHES: usize = 6;
+
 /// The tree of one store.
 pub(crate) struct Tree {
     dir: PathBuf,
-    cache_bytes: u64,
+    index_memory: u64,
     /// `None` while sled is gone: between its giving up and its being opened again.
     db: RwLock<Option<sled::Db>>,
     /// sled gave up; nothing it says counts until it is opened again.
@@ -63,17 +67,18 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Tree {
     /// Opens the index, or makes an empty one. If sled finds the one that is there damaged it is moved aside:
     /// then the second value says whereto, and the index is empty.
-    pub(crate) fn open(dir: PathBuf, cache_bytes: u64) -> Result<(Self, Option<PathBuf>), StoreError> {
+    pub(crate) fn open(dir: PathBuf, index_memory: u64) -> Result<(Self, Option<PathBuf>), StoreError> {
         let mut moved = None;
-        let db = match open_sled(&dir, cache_bytes) {
+        let db = match open_sled(&dir, budget::cache_bytes(index_memory, &dir)) {
             Ok(db) => db,
             Err(Refusal::Damaged(_)) => {
                 moved = Some(move_aside(&dir)?);
-                open_sled(&dir, cache_bytes).map_err(|refusal| refusal.into_error(&dir))?
+                open_sled(&dir, budget::cache_bytes(index_memory, &dir))
+                    .map_err(|refusal| refusal.into_error(&dir))?
             }
             Err(refusal) => return Err(refusal.into_error(&dir)),
         };
-        let tree = Self { db: RwLock::new(Some(db)), cache_bytes, ..Self::of_another(dir) };
+        let tree = Self { db: RwLock::new(Some(db)), index_memory, ..Self::of_another(dir) };
         Ok((tree, moved))
     }
 
@@ -81,7 +86,7 @@ impl Tree {
     pub(crate) fn of_another(dir: PathBuf) -> Self {
         Self {
             dir,
-            cache_bytes: 0,
+            index_memory: 0,
             db: RwLock::default(),
             down: AtomicBool::new(false),
             held: Mutex::default(),
@@ -106,7 +111,10 @@ impl Tree {
         *db = None;
         // What was held back comes from the archive again.
         *lock(&self.held) = Held::default();
-        *db = Some(open_sled(&self.dir, self.cache_bytes).map_err(|refusal| refusal.into_error(&self.dir))?);
+        *db = Some(
+            open_sled(&self.dir, budget::cache_bytes(self.index_memory, &self.dir))
+                .map_err(|refusal| refusal.into_error(&self.dir))?,
+        );
         self.down.store(false, Ordering::Release);
         Ok(())
     }
@@ -156,6 +164,20 @@ impl Tree {
         let backlog = lock(&self.held).add(draft, state);
         self.bell.ring(state.last_seq);
         backlog
+    }
+
+    /// sled's cache has 256 parts, each of which forgets pages no sooner than after 64 accesses to any of its own: a scan,
+    /// which comes by each leaf once, would leave 16,384 of them in memory, whatever the cache may have. So each leaf is
+    /// asked for some times more, at half a microsecond each.
+    fn touch(&self, page: &Page) -> Result<(), StoreError> {
+        let db = self.db()?;
+        let times = TOUCHES.div_ceil(page.pairs.len().max(1));
+        for (key, _) in &page.pairs {
+            for _ in 0..times {
+                db.contains_key(key).map_err(|e| self.trouble(e))?;
+            }
+        }
+        Ok(())
     }
 
     fn written_row(&self, seq: u64) -> Result<Option<Bytes>, StoreError> {
@@ -225,6 +247,7 @@ impl Source for Tree {
             bytes += pair.0.len() + pair.1.len();
             page.pairs.push(pair);
         }
+        self.touch(&page)?;
         if end == End::Back {
             page.pairs.reverse();
         }

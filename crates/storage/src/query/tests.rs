@@ -72,7 +72,7 @@ fn a_first_record_costs_the_same_in_any_store() {
         ("several things", |q| q.host("www.host9.example").status(404..=404).mime("text/plain")),
     ];
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { cache_bytes: 8 << 20, ..Options::default() };
+    let options = Options { index_memory: 8 << 20, ..Options::default() };
     let mut most = Vec::new();
     for (from, until) in [(0, 1000), (1000, 30_000)] {
         let mut store = Store::create_or_open(dir.path(), options.clone()).unwrap();

@@ -20,11 +20,11 @@ const TIMES_MAX: usize = 192;
 const VISITS_MAX: usize = 16;
 /// Bytes of URLs in a piece, of which some have thousands.
 const VISITS_BYTES: usize = 4 << 10;
-/// Records in a piece; one that is looked up costs the inflating of them all.
-const RECORDS_MAX: usize = 16;
-/// Bytes of records in a piece before they are compressed. A leaf of sled has up to 16 pieces, and is best kept under
-/// 128 KiB.
-const RECORDS_BYTES: usize = 16 << 10;
+/// Records in a piece: some 1,300 bytes. One that is looked up costs the inflating of them all.
+const RECORDS_MAX: usize = 8;
+/// Bytes of records in a piece before they are compressed. A leaf of sled has up to 16 pieces, and thousands of leaves
+/// may be in memory whatever its cache is allowed (see `index/tree.rs`).
+const RECORDS_BYTES: usize = 8 << 10;
 /// What deflate makes of a byte at most (RFC 1951 allows 258 bytes for two bits).
 const RATIO_MAX: usize = 1032;
 

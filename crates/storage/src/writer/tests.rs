@@ -12,7 +12,7 @@ use crate::{DecodedFacts, Options, archive::tests::SmallDisk, groups::Groups, sc
 
 fn options() -> Options {
     Options {
-        cache_bytes: 4 << 20,
+        index_memory: 4 << 20,
         segment_bytes: 4000,
         sync_every: Duration::from_secs(3600),
         ..Options::default()

@@ -28,7 +28,7 @@ pub(crate) fn seed(text: &str) -> Link {
 
 /// Nothing syncs behind a test's back.
 pub(crate) fn options() -> Options {
-    Options { cache_bytes: 4 << 20, sync_every: Duration::from_secs(3600), ..Options::default() }
+    Options { index_memory: 4 << 20, sync_every: Duration::from_secs(3600), ..Options::default() }
 }
 
 /// A harvest in the making. The visit's number is also its minute.
