@@ -8,7 +8,7 @@ use super::*;
 use crate::{CheckOptions, DecodedFacts, Parcel};
 
 fn options() -> Options {
-    Options { cache_bytes: 4 << 20, segment_bytes: 6000, ..Options::default() }
+    Options { index_memory: 4 << 20, segment_bytes: 6000, ..Options::default() }
 }
 
 fn parcel(store: &Store, n: u64) -> Arc<Parcel> {
