@@ -82,6 +82,9 @@ pub(crate) struct Groups<'a> {
     pub(crate) torn_bytes: u64,
     /// Whether the last of the segments is the archive's.
     may_be_torn: bool,
+    /// The first damage in the last segment is taken for its end: what a power cut leaves has holes, and behind them
+    /// nothing was ever said to be on the disk.
+    pub(crate) ends_at_damage: bool,
     places: Vec<Damage>,
     /// What was found wrong last.
     wrong: String,
@@ -147,6 +150,7 @@ impl<'a> Groups<'a> {
             damaged_places: 0,
             torn_bytes: 0,
             may_be_torn: true,
+            ends_at_damage: false,
             places: Vec::new(),
             wrong: String::new(),
         };
@@ -216,6 +220,10 @@ impl<'a> Groups<'a> {
             let at = segment.at;
             let (record, another) = match segment.member(self.mark, self.scrutiny)? {
                 Ok(found) => found,
+                Err(what) if self.ends_at_damage && self.next == self.segments.len() => {
+                    self.wrong = what;
+                    break;
+                }
                 Err(what) => match segment.find_mark(self.mark, at + 1)? {
                     Some(next) => {
                         self.wrong = what;

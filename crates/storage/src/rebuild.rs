@@ -59,7 +59,7 @@ impl Store {
 
 /// Throws away what is derived. At no moment does an index stand there with the mark that is not a beginning of the new
 /// one, nor a half of the old one without it.
-fn begin(home: &Home) -> Result<(), StoreError> {
+pub(crate) fn begin(home: &Home) -> Result<(), StoreError> {
     let (old, index, mark) = (home.dir.join(OLD), home.index(), home.dir.join(MARK));
     remove(&old)?;
     match fs::rename(&index, &old) {

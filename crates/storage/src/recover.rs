@@ -86,7 +86,7 @@ pub(crate) fn catch_up(
     disk: &dyn Disk,
 ) -> Result<(State, Recovery), StoreError> {
     let mut log = Log::default();
-    catch_up_telling(tree, archive, mark, disk, &mut |now| log.tell(now))
+    catch_up_telling(tree, archive, mark, disk, false, &mut |now| log.tell(now))
 }
 
 /// Tells the log of what takes long.
@@ -110,12 +110,14 @@ impl Log {
     }
 }
 
-/// The same; `tell` hears how far it is.
+/// The same; `tell` hears how far it is. Where the archive is `just_opened`, damage behind what the index knows, in a
+/// segment that was not finished, is what a power cut left: the archive ends there.
 pub(crate) fn catch_up_telling(
     tree: &Arc<Tree>,
     archive: &Path,
     mark: Mark,
     disk: &dyn Disk,
+    just_opened: bool,
     tell: &mut dyn FnMut(Replaying),
 ) -> Result<(State, Recovery), StoreError> {
     let mut state = Index::new(tree.clone()).state()?;
@@ -128,7 +130,8 @@ pub(crate) fn catch_up_telling(
     let mut recovery = Recovery::default();
     let (from, before) = (state.reached, state.entries);
     let mut unlisted = 0;
-    let walked = decode::each(archive, mark, from, |batch| {
+    let ends_at_damage = just_opened && from.offset > 0 && there.last().is_some_and(|last| last.is_open);
+    let walked = decode::each(archive, mark, from, ends_at_damage, |batch| {
         let mut draft = Draft::default();
         for group in batch.groups {
             if add(&mut draft, &mut state, group) {
@@ -163,6 +166,16 @@ pub(crate) fn catch_up_telling(
     }
     tree.catch_up()?;
     Ok((state, recovery))
+}
+
+/// Whether the archive ends before the index does, in a segment that was being written: a power cut takes what was not
+/// brought to the disk, and may leave an index that was. From a finished segment nothing goes by itself.
+pub(crate) fn lost_its_end(archive: &Path, reached: Position) -> Result<bool, StoreError> {
+    let last = segments(archive)?.last().copied();
+    Ok(last.is_some_and(|last| {
+        let end = Position { segment: last.number, offset: last.bytes };
+        last.is_open && end < reached && last.number == reached.segment
+    }))
 }
 
 /// The archive is the log: where it ends before the index does, something took from it.

@@ -182,6 +182,15 @@ impl Store {
         let archive = home.archive();
         home::make_private(&archive).map_err(StoreError::io("create", &archive))?;
         let (mut tree, index_moved) = Tree::open(home.index(), options.index_memory)?;
+        if recover::lost_its_end(&archive, tree.state()?.reached)? {
+            tracing::warn!(
+                store = %home.dir.display(),
+                "the end of the archive did not reach the disk: the index is made anew from what did"
+            );
+            drop(tree);
+            rebuild::begin(&home)?;
+            tree = Tree::open(home.index(), options.index_memory)?.0;
+        }
         if tree.is_of_another_format()? {
             recover::check_not_behind(&archive, tree.state()?.reached)?;
             tracing::info!(store = %home.dir.display(), "the index has another format: it is made anew from the archive");
@@ -196,7 +205,7 @@ impl Store {
                 "the index is damaged and was moved aside: it is made anew from the archive"
             );
         }
-        let (_, mut recovery) = recover::catch_up_telling(&tree, &archive, home.mark, &*disk, tell)?;
+        let (_, mut recovery) = recover::catch_up_telling(&tree, &archive, home.mark, &*disk, true, tell)?;
         if rebuild::is_on(&home) {
             tree.flush()?;
             rebuild::is_done(&home)?;

@@ -314,5 +314,7 @@ impl Writer {
     }
 }
 
+#[cfg(all(test, unix))]
+mod faults;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -21,8 +21,8 @@ use crate::{
     schema::{Position, State},
 };
 
-/// sled's cache: everything is read once, in order.
-const CACHE_BYTES: u64 = 16 << 20;
+/// What the copy may take of memory: everything is read once, in order.
+const INDEX_MEMORY: u64 = 64 << 20;
 
 const ALSO_SLOW: &str = "queries may miss it or refuse to answer";
 
@@ -154,7 +154,7 @@ fn broken(index: &Path, error: &StoreError) -> Finding {
 
 impl Open {
     fn new(copy: &Copy) -> Result<Self, StoreError> {
-        let (tree, moved) = Tree::open(copy.dir.clone(), CACHE_BYTES)?;
+        let (tree, moved) = Tree::open(copy.dir.clone(), INDEX_MEMORY)?;
         if let Some(moved) = moved {
             let _ = fs::remove_dir_all(moved);
             return Err(StoreError::corrupt(&copy.of, "sled does not open it", REBUILD_IT));

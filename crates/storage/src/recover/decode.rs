@@ -49,11 +49,12 @@ pub(crate) struct Walked {
     pub(crate) torn_bytes: u64,
 }
 
-/// Hands out everything from a position on.
+/// Hands out everything from a position on; see [`Groups::ends_at_damage`].
 pub(crate) fn each(
     archive: &Path,
     mark: Mark,
     from: Position,
+    ends_at_damage: bool,
     mut each: impl FnMut(Batch) -> Result<(), StoreError>,
 ) -> Result<Walked, StoreError> {
     let mut segments = archive::segments(archive)?;
@@ -61,8 +62,9 @@ pub(crate) fn each(
     let bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
     let bytes = bytes.saturating_sub(from.offset);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    if bytes < THREADED_BYTES_MIN || threads < 2 {
+    if bytes < THREADED_BYTES_MIN || threads < 2 || ends_at_damage {
         let mut groups = Groups::new(archive, mark, from)?;
+        groups.ends_at_damage = ends_at_damage;
         walk(&mut groups, &mut each)?;
         return Ok(Walked::of(&groups));
     }
@@ -205,7 +207,7 @@ mod tests {
                 Ok(())
             };
             let (mut alone, mut together) = (Vec::new(), Vec::new());
-            let one = each(&archive, mark, from, |batch| seqs(&mut alone, batch)).unwrap();
+            let one = each(&archive, mark, from, false, |batch| seqs(&mut alone, batch)).unwrap();
             let many =
                 threaded(&archive, mark, from, &segments, 3, |batch| seqs(&mut together, batch)).unwrap();
             assert_eq!((one, &alone), (many, &together));
