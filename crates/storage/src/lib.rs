@@ -1,7 +1,8 @@
 //! The store of a crawl: a WARC archive that is the log, and an index derived from it.
 //!
 //! Owns everything that is kept of a crawl, and is the sole importer of sled. Usable alone: it knows no actor,
-//! no crawler and no network, and starts no thread but the one that syncs.
+//! no crawler and no network, and starts no thread but the one that syncs and those that answer others
+//! ([`Store::serve`]).
 //!
 //! ```text
 //! <store>/lock           held while a process has the store; says who
@@ -11,6 +12,7 @@
 //! <store>/index/         sled; made anew from the archive whenever it is missing or damaged
 //! <store>/frontier/      what a frontier remembers: made anew likewise
 //! <store>/crawl.json     the settings of the last run, if it kept them
+//! <store>/ask.sock       where a process that has the store answers others that want to read it
 //! ```
 //!
 //! A page is kept as a *group* of records: `response` (or `revisit`, where its payload was stored before, or the

@@ -83,7 +83,7 @@ use dragline_model::CanonicalUrl;
 /// | format | what is new |
 /// |---|---|
 /// | 1 | |
-/// | 2 | an unfinished segment's name ends in `.open`; every WARC record has a block digest; a group may lack its request, or its payload ([`crate::Record::absent`]); entries may forget (see above) |
+/// | 2 | an unfinished segment's name ends in `.open`; every WARC record has a block digest; the JSON of an entry is a field `dragline` of its metadata record, not the whole block; a group may lack its request, or its payload ([`crate::Record::absent`]); entries may forget (see above) |
 pub const FORMAT: u32 = 2;
 
 /// The version of everything in `index/`. One of another number, older or newer, is made anew from the archive.
