@@ -17,14 +17,17 @@ mod export;
 mod fsck;
 mod hosts;
 mod import;
+mod links_in;
 mod query;
 mod rebuild;
 mod remembered;
+mod reparse;
 mod show;
 mod slow;
 mod stats;
 
 mod filter;
+mod scan;
 mod selection;
 mod table;
 mod when;
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Demo(command) => demo::run(command, &args),
         Command::Query(command) => query::run(command, &args),
         Command::Export(command) => export::run(command, &args),
+        Command::Reparse(command) => reparse::run(command, &args),
         Command::Show(command) => show::run(command, &args),
         Command::Stats(command) => stats::run(command, &args),
         Command::Explain(command) => explain::run(command, &args),

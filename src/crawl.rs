@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dragline_actors::{Control, End, Follow, Plan, Snapshot, StopReason, ring};
+use dragline_actors::{Control, End, Plan, Snapshot, StopReason, ring};
 use dragline_cookies::Jar;
 use dragline_fetch::{Auth, OriginAuth, SettingsError};
 use dragline_frontier::ScopeKind;
@@ -25,7 +25,7 @@ use dragline_storage::{Options, Store, StoreError};
 
 use crate::{
     Report,
-    config::{Config, ConfigError, RobotsName, without_userinfo},
+    config::{Config, ConfigError, without_userinfo},
     manners,
 };
 
@@ -221,7 +221,6 @@ impl Crawl {
         store.keep_settings(&self.config.as_kept(&seeds))?;
         let scope = crawl.scope(&seeds)?;
         let agent: Arc<str> = product_token(&self.config.user_agent).into();
-        let obeys = crawl.robots == RobotsName::Obey;
         let plan = Plan {
             scope: scope.clone(),
             seeds: seeds.into_iter().map(Link::seed).collect(),
@@ -229,13 +228,7 @@ impl Crawl {
             limits: manners::limits(&self.config, Arc::new(scope), agent.clone())?,
             addresses: Some(manners::addresses(crawl)),
             revisiting: manners::revisiting(&self.config),
-            follow: Follow {
-                extract: crawl.extract(&agent)?,
-                agent,
-                robots: obeys,
-                sitemaps: crawl.sitemaps,
-                normaliser: Arc::new(normaliser),
-            },
+            follow: manners::follow(crawl, agent, normaliser)?,
             fetch,
             cookies: crawl.cookies.then(Jar::default),
             fetchers: crawl.fetchers(),

@@ -5,8 +5,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dragline_actors::{Addresses, Revisiting};
+use dragline_actors::{Addresses, Follow, Revisiting};
 use dragline_frontier::{Limits, Manners, Refresh, RetryTable, RuleBook, Scope};
+use dragline_model::Normaliser;
 use dragline_politeness::{BackOffRules, PaceRules, RobotsRules};
 
 use crate::config::{Config, ConfigError, CrawlConfig, RobotsName, Span};
@@ -32,6 +33,21 @@ pub(crate) fn limits(config: &Config, scope: Arc<Scope>, agent: Arc<str>) -> Res
         patience: crawl.patience.get(),
         traps: crawl.trap_rules(),
         score: None,
+    })
+}
+
+/// What is looked for in answers. `agent` is whom robots directives are read for.
+pub(crate) fn follow(
+    crawl: &CrawlConfig,
+    agent: Arc<str>,
+    normaliser: Normaliser,
+) -> Result<Follow, ConfigError> {
+    Ok(Follow {
+        extract: crawl.extract(&agent)?,
+        agent,
+        robots: crawl.robots == RobotsName::Obey,
+        sitemaps: crawl.sitemaps,
+        normaliser: Arc::new(normaliser),
     })
 }
 

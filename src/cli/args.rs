@@ -11,7 +11,8 @@ pub(super) use archive::{CompactArgs, FsckArgs, ImportArgs};
 pub(super) use crawl::{CanonicalArgs, CrawlArgs, CrawlLimitArgs};
 pub(super) use fetch::{FetchArgs, OrderName};
 pub(super) use store::{
-    BodyName, ExplainArgs, ExportArgs, FilterArgs, QueryArgs, RecordOrder, SelectArgs, ShowArgs, StatsArgs,
+    BodyName, ExplainArgs, ExportArgs, FilterArgs, QueryArgs, RecordOrder, ReparseArgs, SelectArgs, ShowArgs,
+    StatsArgs,
 };
 
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ pub(super) enum Command {
     Query(QueryArgs),
     /// Write what is in a store into files: JSONL, CSV, Parquet, WARC, WACZ, CDXJ
     Export(ExportArgs),
+    /// Look for links, or rows, in stored pages again, and say what is new; nothing is fetched
+    Reparse(ReparseArgs),
     /// Show one stored response: its record, head, body, links or history
     Show(ShowArgs),
     /// Count what is in a store, by host, status and type
@@ -257,6 +260,9 @@ impl Args {
         }
         if let Command::Explain(explain) = &self.command {
             explain.limits.lay(&mut layers);
+        }
+        if let Command::Reparse(reparse) = &self.command {
+            reparse.lay(&mut layers);
         }
         if let Command::Fetch(fetch) = &self.command {
             fetch.lay(&mut layers);

@@ -39,21 +39,7 @@ pub(super) struct Remembered {
 impl Remembered {
     /// Reads it all: a moment for each ten thousand URLs that wait, and the records behind the last checkpoint.
     pub(super) fn read(store: &Store, args: &Args) -> Result<Self, Trouble> {
-        let kept = match store.settings()? {
-            None => None,
-            Some(json) => match KeptSettings::parse(&json) {
-                Ok(kept) => Some(kept),
-                Err(why) => {
-                    screen::say(&format!("the settings in crawl.json are passed over: {why}"));
-                    None
-                }
-            },
-        };
-        let config = args.config_over(kept.as_ref())?;
-        let seeds = match kept {
-            Some(kept) => kept.seeds,
-            None => store.seeds(SEEDS_MAX)?,
-        };
+        let (config, seeds) = settings(store, args)?;
         let normaliser = config.crawl.normaliser()?;
         let scope = Arc::new(config.crawl.scope(&seeds)?);
         let agent: Arc<str> = product_token(&config.user_agent).into();
@@ -62,6 +48,26 @@ impl Remembered {
         let frontier = frontier(store, &limits, now)?;
         Ok(Self { config, seeds, normaliser, scope, agent, limits, frontier, now })
     }
+}
+
+/// The settings of the last run with those of this command over them, and the seeds.
+pub(super) fn settings(store: &Store, args: &Args) -> Result<(Config, Vec<CanonicalUrl>), Trouble> {
+    let kept = match store.settings()? {
+        None => None,
+        Some(json) => match KeptSettings::parse(&json) {
+            Ok(kept) => Some(kept),
+            Err(why) => {
+                screen::say(&format!("the settings in crawl.json are passed over: {why}"));
+                None
+            }
+        },
+    };
+    let config = args.config_over(kept.as_ref())?;
+    let seeds = match kept {
+        Some(kept) => kept.seeds,
+        None => store.seeds(SEEDS_MAX)?,
+    };
+    Ok((config, seeds))
 }
 
 /// The frontier of the last checkpoint and what was committed since; without one, what the records leave to do.
@@ -87,6 +93,7 @@ fn of_checkpoint(store: &Store, limits: &Limits, now: Stamp) -> Result<Option<Fr
     }
     store.replay(checkpoint.seq, |it| match it {
         Replayed::Seeds(links) => frontier.replay_seeds(links, now),
+        Replayed::Found { via, links } => frontier.replay_found(&via, links, now),
         Replayed::Settled(receipt) => frontier.replay(receipt, now),
     })?;
     Ok(Some(frontier))

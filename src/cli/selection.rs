@@ -16,8 +16,9 @@ use super::{
 };
 use crate::storage::{Record, Store};
 
-/// For one page: a page of a megabyte takes a hundredth of it.
-const PAGE_TIME: Duration = Duration::from_secs(2);
+/// For one page: a page of a megabyte takes a hundredth of it. The clock on the wall is what is looked at, and a machine
+/// may be busy.
+const PAGE_TIME: Duration = Duration::from_secs(10);
 /// Pages that are named, of those that could not be read.
 const NAMED_MAX: u64 = 3;
 

@@ -8,6 +8,7 @@ use dragline_export::line;
 use super::{
     Trouble,
     args::{Args, ShowArgs},
+    links_in,
     query::status_text,
     screen,
     text::{counted, printable, size, time},
@@ -36,6 +37,9 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
             return Err(nowhere());
         }
         return history(&mut out, &visits, command.jsonl).map(|()| 0).map_err(Trouble::from);
+    }
+    if command.links_in {
+        return links_in::run(&store, &url, &mut out);
     }
     let record = match command.seq {
         None => store.get(&url)?.ok_or_else(nowhere)?,

@@ -109,6 +109,12 @@ impl Harvester {
         self.harvest(visit, fetched_at, Err(failure))
     }
 
+    /// What [`Harvester::harvest`] takes of a page, and what is wrong with that.
+    pub(crate) fn links_of(&self, visit: &Visit, page: &Page) -> (Vec<Link>, Option<String>) {
+        let found = self.look_into(visit, page);
+        (found.links, found.error)
+    }
+
     fn look_into(&self, visit: &Visit, page: &Page) -> Found {
         if visit.purpose == Purpose::Robots {
             return self.read_robots(visit, page);

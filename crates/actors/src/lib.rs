@@ -23,6 +23,8 @@ mod fetcher;
 mod harvester;
 pub use harvester::Follow;
 mod recent;
+mod reread;
+pub use reread::Rereader;
 
 mod recall;
 mod revisits;

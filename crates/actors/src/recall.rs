@@ -51,7 +51,7 @@ pub(crate) fn receipts(
     replay(store, seq, |piece| {
         let settled = piece.into_iter().filter_map(|it| match it {
             Replayed::Settled(receipt) => Some(receipt),
-            Replayed::Seeds(_) => None,
+            Replayed::Seeds(_) | Replayed::Found { .. } => None,
         });
         each(settled.collect());
     })

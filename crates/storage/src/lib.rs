@@ -71,6 +71,7 @@ mod store;
 
 mod frontier;
 mod known;
+mod known_urls;
 
 mod keeper;
 mod pending;
@@ -95,6 +96,7 @@ pub use frontier::{
 pub use fsck::{CheckOptions, Checkup, Finding, Severity};
 pub use hosts::HostShare;
 pub use import::{Damaged, ImportOptions, Imported, Importer, Refused};
+pub use known_urls::KnownUrls;
 pub use members::Members;
 pub use payload::{Body, Payload};
 pub use pending::{Pending, Restored};

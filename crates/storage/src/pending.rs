@@ -139,7 +139,8 @@ pub(crate) fn collect(
             };
             restored.pending += 1;
             if page.is_none() {
-                page = glance.url.as_deref().map(parse).transpose()?;
+                // Links that were found later name their page.
+                page = glance.url.as_deref().or(glance.via.as_deref()).map(parse).transpose()?;
             }
             let link = Link {
                 url: parse(url)?,

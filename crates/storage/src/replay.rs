@@ -2,7 +2,7 @@
 //!
 //! Owns the making of receipts from records. Never decides what follows from them.
 
-use dragline_model::{Link, Receipt, Validators, Visit};
+use dragline_model::{CanonicalUrl, Link, Receipt, Validators, Visit};
 
 use crate::{Record, Store, StoreError, error::REBUILD, record::Entry};
 
@@ -12,6 +12,13 @@ use crate::{Record, Store, StoreError, error::REBUILD, record::Entry};
 pub enum Replayed {
     /// Links that came from outside and had not been seen before.
     Seeds(Vec<Link>),
+    /// Links that were found on a page when it was looked at again: see [`crate::Writer::admit_found`].
+    Found {
+        /// The page.
+        via: CanonicalUrl,
+        /// Those that had not been seen before.
+        links: Vec<Link>,
+    },
     /// A visit that is over.
     Settled(Receipt),
 }
@@ -30,6 +37,7 @@ pub(crate) fn replay(
         found += 1;
         let wrong = |what| StoreError::corrupt(index.path(), format!("record {}: {what}", row.seq), REBUILD);
         match Entry::parse(row.json()).map_err(wrong)? {
+            Entry::Seeds { via: Some(via), links, .. } => each(Replayed::Found { via, links }),
             Entry::Seeds { links, .. } => each(Replayed::Seeds(links)),
             Entry::Page(record) => each(Replayed::Settled(receipt(store, *record)?)),
         }

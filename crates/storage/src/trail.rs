@@ -57,7 +57,7 @@ impl Store {
             let entry = Entry::parse(row.json()).map_err(|what| self.damaged(&row, &what))?;
             let (page, links) = match entry {
                 Entry::Page(record) => (Some(record.url), record.links),
-                Entry::Seeds { links, .. } => (None, links),
+                Entry::Seeds { via, links, .. } => (via, links),
             };
             if let Some(link) = links.into_iter().find(|link| link.url == *url) {
                 return Ok(Some(Named { seq: row.seq, page, link }));
@@ -75,7 +75,7 @@ impl Store {
             if record::kind(row.json()).map_err(|what| self.damaged(&row, &what))? != Kind::Seeds {
                 continue;
             }
-            if let Entry::Seeds { links, .. } =
+            if let Entry::Seeds { via: None, links, .. } =
                 Entry::parse(row.json()).map_err(|what| self.damaged(&row, &what))?
             {
                 seeds.extend(links.into_iter().map(|link| link.url).take(most - seeds.len()));

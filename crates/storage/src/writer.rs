@@ -18,7 +18,7 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use dragline_model::{FingerprintSet, Link, Receipt, Settled};
+use dragline_model::{CanonicalUrl, FingerprintSet, Link, Receipt, Settled};
 
 use crate::{
     Parcel, Pending, Recovery, Restored, Store, StoreError,
@@ -165,10 +165,39 @@ impl Writer {
         }
         let mut state = self.state;
         let mut draft = Draft::default();
-        let drafted =
-            new.chunks(SEEDS_PER_ENTRY).try_for_each(|some| self.draft_seeds(some, &mut state, &mut draft));
+        let drafted = new
+            .chunks(SEEDS_PER_ENTRY)
+            .try_for_each(|some| self.draft_seeds(None, some, &mut state, &mut draft));
         self.conclude(drafted, draft, state, &[])?;
         Ok(new)
+    }
+
+    /// Commits links that were found on pages when those were looked at again, all of them or none: those that nobody
+    /// has seen before, of which it gives the number. They come to be visited like links of these pages.
+    pub fn admit_found(&mut self, found: &[(CanonicalUrl, Vec<Link>)]) -> Result<u64, StoreError> {
+        self.ready()?;
+        self.scratch.fresh.clear();
+        let mut state = self.state;
+        let mut draft = Draft::default();
+        let mut admitted = 0;
+        let mut drafted = Ok(());
+        for (via, links) in found {
+            let fresh = &mut self.scratch.fresh;
+            let new = links
+                .iter()
+                .filter(|link| !self.known.urls.contains(link.fingerprint) && fresh.insert(link.fingerprint));
+            let new: Vec<Link> = new.cloned().collect();
+            admitted += new.len() as u64;
+            let mut pieces = new.chunks(SEEDS_PER_ENTRY);
+            drafted = pieces.try_for_each(|some| self.draft_seeds(Some(via), some, &mut state, &mut draft));
+            if drafted.is_err() {
+                break;
+            }
+        }
+        if admitted > 0 {
+            self.conclude(drafted, draft, state, &[])?;
+        }
+        Ok(admitted)
     }
 
     /// Commits parcels, all of them or none. A link is new if no commit before this one had it, nor an

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::CrawlLimitArgs;
+use serde_json::Value;
+
+use super::{CrawlLimitArgs, Layers, lay, list};
 
 /// Which records: what `query`, `export` and `reparse` have in common.
 #[derive(Debug, ClapArgs)]
@@ -147,6 +149,43 @@ pub(in crate::cli) enum BodyName {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  dragline reparse --follow json --mime application/json\n  dragline reparse --follow json=/results/*/url --admit && dragline crawl https://example.org/\n  dragline reparse --select title=h1 --against titles.jsonl > titles-new.jsonl\n\nThe crawl's settings are those of its last run, as the store keeps them; a flag, or --set, says what would be with\nanother one. Without --select, a line of --jsonl has: url, via, depth, purpose."
+)]
+pub(in crate::cli) struct ReparseArgs {
+    /// Take the URLs of JSON documents too: json for all of them, json=/results/*/url for those that a pointer leads to
+    /// (repeatable)
+    #[arg(long, value_name = "json[=POINTER]", conflicts_with = "select")]
+    pub follow: Vec<String>,
+    /// Which links are in scope: host, domain, prefix or any
+    #[arg(long, value_name = "SCOPE", conflicts_with = "select")]
+    pub scope: Option<String>,
+    /// Give the URLs that are not known to the next crawl on this store, as links of these pages
+    #[arg(long, conflicts_with = "select")]
+    pub admit: bool,
+    /// Every URL that is not known as a JSON object a line
+    #[arg(long, conflicts_with = "select")]
+    pub jsonl: bool,
+    /// Say how the selected rows differ from those of an earlier run
+    #[arg(long, value_name = "FILE", requires = "select")]
+    pub against: Option<PathBuf>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub select: SelectArgs,
+}
+
+impl ReparseArgs {
+    pub(super) fn lay(&self, layers: &mut Layers) {
+        let flags = [
+            ("crawl.follow", "--follow", list(&self.follow)),
+            ("crawl.scope", "--scope", self.scope.clone().map(Value::from)),
+        ];
+        lay(layers, flags);
+    }
+}
+
+#[derive(Debug, ClapArgs)]
 #[command(group = clap::ArgGroup::new("part"), after_help = "Examples:\n  dragline show https://example.org/\n  dragline show https://example.org/ --body > page.html\n  dragline show https://example.org/ --links")]
 pub(in crate::cli) struct ShowArgs {
     /// The URL
@@ -164,6 +203,9 @@ pub(in crate::cli) struct ShowArgs {
     /// The links of the page
     #[arg(long, group = "part")]
     pub links: bool,
+    /// The stored pages that link to it; all of them are read for that
+    #[arg(long, group = "part")]
+    pub links_in: bool,
     /// Every visit of the URL, the oldest first
     #[arg(long, group = "part")]
     pub history: bool,

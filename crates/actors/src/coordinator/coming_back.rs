@@ -53,6 +53,7 @@ impl Coordinator {
                 for it in piece {
                     match it {
                         Replayed::Seeds(links) => self.frontier.replay_seeds(links, now),
+                        Replayed::Found { via, links } => self.frontier.replay_found(&via, links, now),
                         Replayed::Settled(receipt) => self.frontier.replay(receipt, now),
                     }
                 }

@@ -41,6 +41,13 @@ impl Frontier {
         }
     }
 
+    /// Links that were found later on a page that was kept, committed behind the checkpoint.
+    pub fn replay_found(&mut self, via: &CanonicalUrl, links: Vec<Link>, now: Stamp) {
+        for link in links {
+            self.admit(link, Some(via.clone()), 0, now);
+        }
+    }
+
     /// A visit that was committed behind the checkpoint, with the links that were new then. To be told in order,
     /// and followed by [`Frontier::end_replay`].
     pub fn replay(&mut self, receipt: Receipt, now: Stamp) {

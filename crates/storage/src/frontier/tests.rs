@@ -383,6 +383,7 @@ fn replayed(store: &Store, after: u64) -> Vec<String> {
     let each = |one| {
         all.push(match one {
             Replayed::Seeds(links) => format!("{links:?}"),
+            Replayed::Found { via, links } => format!("{via} {links:?}"),
             Replayed::Settled(receipt) => told(&receipt),
         })
     };

@@ -58,10 +58,16 @@ pub(crate) fn compose(out: &mut Vec<u8>, seq: u64, middle: &[u8], belated: &Bela
     out.push(b'}');
 }
 
-/// Puts an entry of kind `seeds` together.
-pub(crate) fn compose_seeds(out: &mut Vec<u8>, seq: u64, seeds: &[Link]) {
+/// Puts an entry of kind `seeds` together; `via` where they are links of a page that were found when it was looked at
+/// again.
+pub(crate) fn compose_seeds(out: &mut Vec<u8>, seq: u64, via: Option<&CanonicalUrl>, seeds: &[Link]) {
     out.extend_from_slice(SEEDS);
-    let _ = write!(out, r#"{seq},"links":"#);
+    let _ = write!(out, "{seq}");
+    if let Some(via) = via {
+        out.extend_from_slice(br#","via":"#);
+        let _ = serde_json::to_writer(&mut *out, via);
+    }
+    out.extend_from_slice(br#","links":"#);
     append_links(out, seeds.iter());
     out.push(b'}');
 }
@@ -69,7 +75,7 @@ pub(crate) fn compose_seeds(out: &mut Vec<u8>, seq: u64, seeds: &[Link]) {
 /// Puts an entry of kind `seeds` together that stands for records that were forgotten: their URLs, and the links that
 /// were new on them.
 pub(crate) fn compose_forgotten(out: &mut Vec<u8>, seq: u64, links: &[Link], urls: &[CanonicalUrl]) {
-    compose_seeds(out, seq, links);
+    compose_seeds(out, seq, None, links);
     out.pop();
     out.extend_from_slice(br#","forgotten":"#);
     let _ = serde_json::to_writer(&mut *out, urls);
@@ -107,7 +113,9 @@ pub(crate) enum Entry {
     Seeds {
         /// Its place in the order of commits.
         seq: u64,
-        /// The seeds that nobody had seen before.
+        /// The page that has them, where they were found on one that was kept; `None` for seeds.
+        via: Option<CanonicalUrl>,
+        /// Those that nobody had seen before.
         links: Vec<Link>,
         /// URLs whose records a compaction has forgotten: they are known, and done.
         forgotten: Vec<CanonicalUrl>,
@@ -120,6 +128,8 @@ impl Entry {
         #[derive(Deserialize)]
         struct Seeds {
             seq: u64,
+            #[serde(default)]
+            via: Option<CanonicalUrl>,
             #[serde(with = "links")]
             links: Vec<Link>,
             #[serde(default)]
@@ -130,7 +140,7 @@ impl Entry {
                 serde_json::from_slice(json).map(|r| Entry::Page(Box::new(r))).map_err(|e| e.to_string())
             }
             Kind::Seeds => serde_json::from_slice(json)
-                .map(|Seeds { seq, links, forgotten }| Entry::Seeds { seq, links, forgotten })
+                .map(|Seeds { seq, via, links, forgotten }| Entry::Seeds { seq, via, links, forgotten })
                 .map_err(|e| e.to_string()),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::time::SystemTime;
 
-use dragline_model::{Fingerprint, Link, Purpose, Receipt, Timestamp};
+use dragline_model::{CanonicalUrl, Fingerprint, Link, Purpose, Receipt, Timestamp};
 
 use super::{
     Scratch, Writer,
@@ -32,6 +32,7 @@ impl Writer {
     /// Drafts one entry of seeds.
     pub(super) fn draft_seeds(
         &mut self,
+        via: Option<&CanonicalUrl>,
         seeds: &[Link],
         state: &mut State,
         draft: &mut Draft,
@@ -39,7 +40,7 @@ impl Writer {
         let seq = state.last_seq + 1;
         let Scratch { json, record, members, .. } = &mut self.scratch;
         [&mut *json, record, members].into_iter().for_each(Vec::clear);
-        record::compose_seeds(json, seq, seeds);
+        record::compose_seeds(json, seq, via, seeds);
         let id = GroupId::of_seeds(self.leave.0.home.mark, seq);
         warc::write::seeds(record, id, Timestamp::from(SystemTime::now()), json);
         let metadata = self.gzip.member(record, Effort::Light, members) as u64;

@@ -290,7 +290,7 @@ fn only_its_owner_may_look() {
 fn replayed(store: &Store, after: u64) -> (Vec<Link>, Vec<Receipt>) {
     let (mut seeds, mut receipts) = (Vec::new(), Vec::new());
     let each = |one| match one {
-        Replayed::Seeds(links) => seeds.extend(links),
+        Replayed::Seeds(links) | Replayed::Found { links, .. } => seeds.extend(links),
         Replayed::Settled(receipt) => receipts.push(receipt),
     };
     store.replay(after, each).unwrap();
