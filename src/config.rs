@@ -11,6 +11,9 @@ mod follow;
 #[cfg(feature = "cli")]
 pub(crate) use follow::follow_json;
 
+mod keep;
+pub use keep::KeepConfig;
+
 mod kept;
 pub use kept::KeptSettings;
 
@@ -71,6 +74,8 @@ pub struct Config {
     pub gather: GatherConfig,
     /// Limits of one request.
     pub fetch: FetchConfig,
+    /// How what is fetched is kept.
+    pub keep: KeepConfig,
 }
 
 impl Default for Config {
@@ -89,6 +94,7 @@ impl Default for Config {
             rules: Vec::new(),
             gather: GatherConfig::default(),
             fetch: FetchConfig::default(),
+            keep: KeepConfig::default(),
         }
     }
 }
@@ -223,6 +229,7 @@ impl Config {
                 return Err(ConfigError::value(key, "0", "must be at least 1"));
             }
         }
+        self.keep.check()?;
         let refresh = self.crawl.refresh.map(Span::get);
         if refresh.is_some_and(|it| it.is_zero()) {
             return Err(ConfigError::value("crawl.refresh", "0s", "must be longer: it would ask for ever"));

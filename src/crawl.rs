@@ -21,7 +21,7 @@ use dragline_fetch::{Auth, OriginAuth, SettingsError};
 use dragline_frontier::ScopeKind;
 use dragline_model::{CanonicalUrl, Link, UrlError};
 use dragline_politeness::product_token;
-use dragline_storage::{Options, Store, StoreError};
+use dragline_storage::{Store, StoreError};
 
 use crate::{
     Report,
@@ -215,7 +215,7 @@ impl Crawl {
         let mut settings = self.config.fetch_settings()?;
         settings.auth.extend(self.auth);
         let fetch = dragline_fetch::Shared::new(settings).map_err(CrawlError::Settings)?;
-        let store = Store::create_or_open(&self.config.store, Options::default())?;
+        let store = Store::create_or_open(&self.config.store, self.config.keep.options())?;
         let normaliser = crawl.normaliser()?;
         let seeds: Vec<_> = seeds.into_iter().map(|seed| normaliser.apply(seed)).collect();
         store.keep_settings(&self.config.as_kept(&seeds))?;

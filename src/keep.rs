@@ -71,8 +71,8 @@ impl Drop for Lifting<'_> {
 
 impl AnswerStore {
     /// Opens the store, or makes it.
-    pub fn create_or_open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let store = Store::create_or_open(dir, Options::default())?;
+    pub fn create_or_open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let store = Store::create_or_open(dir, options)?;
         let writer = store.writer()?;
         let desk = store.serve().ok();
         let (door, inside) = mpsc::sync_channel(WAITING_MAX);

@@ -8,7 +8,7 @@ use super::{
     screen,
     text::{counted, grouped, size},
 };
-use crate::storage::{Compaction, Options, Retention, Store};
+use crate::storage::{Compaction, Retention, Store};
 
 /// How often the status line is drawn.
 const DRAWN_EVERY: Duration = Duration::from_millis(200);
@@ -30,12 +30,13 @@ pub(super) fn run(command: &CompactArgs, args: &Args) -> Result<u8, Trouble> {
     };
     let now = SystemTime::now().into();
     if command.dry_run {
-        let would = Store::open_to_read(&config.store, Options::default())?.would_compact(&retention, now)?;
+        let would =
+            Store::open_to_read(&config.store, config.keep.options())?.would_compact(&retention, now)?;
         say(&would, "would be");
         return Ok(0);
     }
     let mut drawn = Instant::now();
-    let done = Store::compact(&config.store, Options::default(), &retention, now, &mut |now| {
+    let done = Store::compact(&config.store, config.keep.options(), &retention, now, &mut |now| {
         if drawn.elapsed() >= DRAWN_EVERY && screen::is_terminal() && !args.output.quiet {
             drawn = Instant::now();
             screen::status(format!("{} of {} gone through", size(now.bytes_done), size(now.bytes_before)));

@@ -30,7 +30,7 @@ use trail::Trail;
 pub(super) fn run(command: &ExplainArgs, args: &Args) -> Result<u8, Trouble> {
     let spelled = Spelling::read(&command.url)
         .map_err(|error| Trouble::Usage(format!("{}: {error}", command.url.escape_debug())))?;
-    let store = crate::open(args.config()?.store)?;
+    let store = args.config()?.open_store()?;
     let mut crawl = Remembered::read(&store, args)?;
     let explained = Explained::of(&store, &mut crawl, spelled)?;
     if command.json { report::json(&explained, &crawl) } else { report::text(&explained, &crawl) }?;

@@ -51,7 +51,7 @@ pub(super) fn run(command: &ExportArgs, args: &Args) -> Result<u8, Trouble> {
     };
     let config = args.config()?;
     let (format, partition) = (command.format.parse()?, command.partition.parse::<Partition>()?);
-    let store = crate::open(&config.store)?;
+    let store = config.open_store()?;
     let export = Export {
         query: in_order(filter.query(&store), command, partition),
         query_words: filter.words(),

@@ -46,7 +46,10 @@ pub(super) fn run(command: &FetchArgs, args: &Args) -> Result<u8, Trouble> {
     let credentials = credentials::read(&command.auth)?;
     let calls = calls::of(command, credentials.for_all)?;
     let cookies = command.cookie_jar.as_deref().map(CookieFile::open).transpose()?;
-    let mut store = args.names_store().then(|| AnswerStore::create_or_open(&config.store)).transpose()?;
+    let mut store = args
+        .names_store()
+        .then(|| AnswerStore::create_or_open(&config.store, config.keep.options()))
+        .transpose()?;
     let mut gather = gather(command, &config, credentials.for_origins, calls)?.keep_pages(store.is_some());
     if let Some(cookies) = &cookies {
         gather = gather.cookies(cookies.jar().clone());

@@ -11,7 +11,7 @@ use super::{
     screen,
     text::{counted, grouped, printable, size},
 };
-use crate::storage::{ImportOptions, Imported, Importer, Options, Store, StoreError};
+use crate::storage::{ImportOptions, Imported, Importer, Store, StoreError};
 
 /// The exit code where a file is damaged or could not be read.
 const DAMAGED: u8 = 1;
@@ -22,7 +22,7 @@ const LINE: usize = 500;
 
 pub(super) fn run(command: &ImportArgs, args: &Args) -> Result<u8, Trouble> {
     let config = args.config()?;
-    let store = Store::create_or_open(&config.store, Options::default())?;
+    let store = Store::create_or_open(&config.store, config.keep.options())?;
     let mut writer = store.writer()?;
     let options = ImportOptions { record_bytes_max: command.max_record.get() };
     let mut importer = Importer::new(&store, &mut writer, options)?;

@@ -24,7 +24,7 @@ pub(super) fn run(command: &QueryArgs, args: &Args) -> Result<u8, Trouble> {
     let filter = Filter::read(&command.filter)?;
     let mut rows = Rows::new(&command.select, &command.filter, Body::None)?;
     let config = args.config()?;
-    let store = crate::open(&config.store)?;
+    let store = config.open_store()?;
     let is_of_records = matches!(rows.shape, Shape::Records(_));
     let mut query = filter.query(&store);
     let mut left = command.filter.limit.unwrap_or(u64::MAX);

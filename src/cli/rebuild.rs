@@ -8,7 +8,7 @@ use super::{
     screen,
     text::{clock, counted, grouped, printable, size},
 };
-use crate::storage::{Options, Recovery, Replaying, Store};
+use crate::storage::{Recovery, Replaying, Store};
 
 /// How often the status line is drawn.
 const DRAWN_EVERY: Duration = Duration::from_millis(200);
@@ -22,7 +22,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Trouble> {
     let begun = Instant::now();
     let mut told = begun;
     let every = if screen::is_terminal() { DRAWN_EVERY } else { LOGGED_EVERY };
-    let rebuilt = Store::rebuild_telling(&config.store, Options::default(), &mut |now| {
+    let rebuilt = Store::rebuild_telling(&config.store, config.keep.options(), &mut |now| {
         if told.elapsed() < every || args.output.quiet {
             return;
         }

@@ -45,7 +45,7 @@ pub(super) fn run(command: &ReparseArgs, args: &Args) -> Result<u8, Trouble> {
         return rows(command, &filter, args);
     }
     let config = args.config()?;
-    let store = crate::open(&config.store)?;
+    let store = config.open_store()?;
     let (config, seeds) = remembered::settings(&store, args)?;
     let crawl = &config.crawl;
     let scope = Arc::new(crawl.scope(&seeds)?);
@@ -175,7 +175,7 @@ impl Told {
 fn rows(command: &ReparseArgs, filter: &Filter<'_>, args: &Args) -> Result<u8, Trouble> {
     let earlier = command.against.as_deref().map(Earlier::read).transpose()?;
     let config = args.config()?;
-    let store = crate::open(&config.store)?;
+    let store = config.open_store()?;
     let mut rows = Rows::new(&command.select, &command.filter, Body::None)?;
     let columns = rows.shape.columns();
     let mut out = BufWriter::new(io::stdout().lock());

@@ -25,7 +25,7 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
     let url = CanonicalUrl::parse(&command.url)
         .map_err(|error| Trouble::Usage(format!("{}: {error}", command.url.escape_debug())))?;
     let config = args.config()?;
-    let store = crate::open(&config.store)?;
+    let store = config.open_store()?;
     let mut out = io::stdout().lock();
     let nowhere = || {
         let store = printable(&config.store.display().to_string(), 500);

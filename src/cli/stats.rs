@@ -22,7 +22,7 @@ const BAR: usize = 32;
 
 pub(super) fn run(command: &StatsArgs, args: &Args) -> Result<u8, Trouble> {
     let config = args.config()?;
-    let store = crate::open(&config.store)?;
+    let store = config.open_store()?;
     if command.hosts {
         return hosts::run(command, args, &store);
     }
