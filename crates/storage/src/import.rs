@@ -402,3 +402,39 @@ fn size(page: &Page) -> u64 {
     let decoded = dragline_coding::decode(coding.as_deref(), page.body.clone(), &Bounds::default());
     decoded.map_or(page.body.len(), |decoded| decoded.bytes.len()) as u64
 }
+
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    //! Reading without a store to put anything into.
+    use super::*;
+
+    /// Blocks are small: memory is bounded while fuzzing.
+    const RECORD_BYTES_MAX: u64 = 1 << 20;
+
+    pub(crate) fn read(file: &Path) {
+        let Ok(mut reader) = Reader::open(file, RECORD_BYTES_MAX) else { return };
+        let mut joiner = Joiner::default();
+        while let Ok(found) = reader.next() {
+            match found {
+                Found::End => break,
+                Found::Record(head, block) => {
+                    assert!(block.len() as u64 == head.length);
+                    let _ = head.text("WARC-Date").and_then(message::date);
+                    if head.text("WARC-Type") == Some("request") {
+                        joiner.request(&head, block);
+                    } else {
+                        joiner.answer(head, block);
+                    }
+                    while let Some(Pair { head, block, .. }) = joiner.ready() {
+                        let _ = CanonicalUrl::parse(&message::target(&head));
+                        let length = block.len();
+                        if let Ok(message) = message::Message::parse(block) {
+                            assert!(message.head.len() + message.body.len() <= length);
+                        }
+                    }
+                }
+                Found::TooLarge(_) | Found::Damage(..) => {}
+            }
+        }
+    }
+}

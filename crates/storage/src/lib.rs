@@ -61,6 +61,9 @@ mod index;
 
 mod compact;
 mod fsck;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 mod import;
 mod members;

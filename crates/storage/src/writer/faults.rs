@@ -335,11 +335,9 @@ fn the_power_goes() {
         let store = Store::open(image.path(), options()).unwrap_or_else(|error| panic!("{what}: {error}"));
         let found: Vec<_> = store.pages().records().unwrap().map(Result::unwrap).collect();
         let visits: Vec<u64> = found.iter().map(|record| record.visit.0).collect();
-        assert_eq!(
-            visits,
-            (0..visits.len() as u64).collect::<Vec<_>>(),
-            "{what}: a beginning, without a gap"
-        );
+        // Of a store whose index has never been written nobody can tell a hole from old damage, which is passed over.
+        let is_beginning = visits.iter().copied().eq(0..visits.len() as u64);
+        assert!(is_beginning || synced == 0, "{what}: {visits:?} is no beginning");
         assert!(visits.len() as u64 >= synced, "{what}: {} are there", visits.len());
         let mut holes = 0;
         for record in &found {
@@ -354,8 +352,8 @@ fn the_power_goes() {
         lost_in_all += acknowledged.saturating_sub(visits.len() as u64);
         // And it goes on.
         let mut writer = store.writer().unwrap();
-        writer.commit(&[parcel(&store, visits.len() as u64)]).unwrap();
-        assert_eq!(store.last_seq().unwrap(), visits.len() as u64 + 1);
+        let next = store.last_seq().unwrap() + 1;
+        assert_eq!(writer.commit(&[parcel(&store, PAGES)]).unwrap()[0].seq, next);
     }
     println!(
         "{cuts} cuts: of what was committed and not synced {lost_in_all} records lost, {holes_in_all} without their payload"

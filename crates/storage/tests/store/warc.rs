@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, io::Read as _};
 
 use dragline_model::{FailureKind, Truncation};
 use dragline_storage::Store;
+use proptest::prelude::*;
 
 use crate::world::*;
 
@@ -114,4 +115,64 @@ fn every_kind_of_record() {
 fn entry(block: &[u8]) -> serde_json::Value {
     let field = std::str::from_utf8(block).unwrap().strip_suffix("\r\n").unwrap();
     serde_json::from_str(field.strip_prefix("dragline: ").unwrap()).unwrap()
+}
+
+/// What a server or a page may put where it would become a line of a record's head, or look like one.
+fn hostile() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        Just("\r\n".to_owned()),
+        Just("\r\n\r\n".to_owned()),
+        Just("WARC/1.1\r\nWARC-Type: response\r\n".to_owned()),
+        Just("\r\nContent-Length: 0\r\n\r\n".to_owned()),
+        Just("%0d%0a".to_owned()),
+        Just("\u{85}\u{2028}\0\u{1b}[2J".to_owned()),
+        "[ -~]{0,12}",
+        any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(word, 0..6).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// However hostile the words, the records that are read back are those that were written.
+    #[test]
+    fn nothing_gets_into_a_head(
+        path in hostile(), link in hostile(), kind in hostile(), location in hostile(), body in hostile(),
+        status in 200u16..600,
+    ) {
+        let address = format!("http://a.example/{path}");
+        prop_assume!(dragline_model::CanonicalUrl::parse(&address).is_ok());
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::create_or_open(dir.path(), options()).unwrap();
+        let mut writer = store.writer().unwrap();
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nETag: {link}\r\nLocation: {location}\r\n\r\n");
+        let links = [format!("http://b.example/{link}")];
+        let links: Vec<_> = links
+            .iter()
+            .map(String::as_str)
+            .filter(|link| dragline_model::CanonicalUrl::parse(link).is_ok())
+            .collect();
+        let visits = vec![
+            page(1, &address, body.clone()).head(status, &head).links(&links),
+            page(2, "http://a.example/after", "after"),
+        ];
+        commit(&store, &mut writer, visits);
+        let url = store.record(1).unwrap().unwrap().url;
+        drop((writer, store));
+
+        let records = read(&segments(dir.path())[0]);
+        let types: Vec<_> = records.iter().map(|r| r.get("WARC-Type")).collect();
+        let want = ["warcinfo", "response", "request", "metadata", "response", "request", "metadata"];
+        prop_assert_eq!(types, want);
+        for record in &records[1..4] {
+            prop_assert_eq!(record.get("WARC-Target-URI"), url.as_str());
+            prop_assert!(!url.as_str().contains(|c: char| c.is_control()));
+        }
+        let block = [head.as_bytes(), body.as_bytes()].concat();
+        prop_assert_eq!(&records[1].block, &block);
+        let store = Store::open(dir.path(), options()).unwrap();
+        let record = store.record(1).unwrap().unwrap();
+        prop_assert_eq!(&store.payload(&record).unwrap().body[..], body.as_bytes());
+    }
 }
