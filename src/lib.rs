@@ -49,6 +49,14 @@ mod daemon;
 /// The store of a crawl: what was kept, and how to ask for it.
 pub use dragline_storage as storage;
 
+/// What is in a store as rows and files: JSONL, CSV, Parquet, WARC, WACZ, CDXJ.
+#[cfg(feature = "cli")]
+pub use dragline_export as export;
+
+/// Documents as links, text and rows: [`extract::Selection`] for one.
+#[cfg(feature = "cli")]
+pub use dragline_extract as extract;
+
 /// Many questions at once: what goes with [`Gather`].
 pub use dragline_gather as gather;
 

@@ -79,6 +79,7 @@ pub(crate) struct Place {
 pub(crate) struct Part {
     sheet: Sheet,
     rows: u64,
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "lines are gone on with where they are"))]
     since: Mark,
     used: u64,
 }
@@ -100,6 +101,7 @@ pub(crate) enum Rows<'a> {
 
 /// How a file begins.
 pub(crate) struct Head<'a> {
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "Parquet alone is told"))]
     pub(crate) columns: &'a [Column],
     #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "Parquet alone is told"))]
     pub(crate) about: &'a str,

@@ -15,6 +15,7 @@ mod feed;
 mod fifty;
 mod fixture;
 mod flips;
+mod found;
 mod frontier;
 mod hosts;
 mod import;
