@@ -1,5 +1,7 @@
 //! Killed at any moment of a compaction, a store is the old one or the new one.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed run with a line number")]
+
 use std::{fs, path::Path, sync::Arc};
 
 use dragline_model::{Harvest, Link, Outcome, Page, ResponseHead, Timestamp, Timings, Visit, VisitId};
@@ -18,7 +20,7 @@ fn parcel(store: &Store, n: u64) -> Arc<Parcel> {
         request: "GET / HTTP/1.1\r\n\r\n".into(),
         head: ResponseHead::new("HTTP/1.1 200 OK\r\n\r\n".into()),
         // Every fifth has the payload of the first.
-        body: format!("{} ", if n % 5 == 0 { 0 } else { n }).repeat(100).into(),
+        body: format!("{} ", if n.is_multiple_of(5) { 0 } else { n }).repeat(100).into(),
         truncated: None,
         peer: None,
         tls: None,
@@ -43,8 +45,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Everything there is to be known: records, bodies or why there are none, what waits, what is known.
-fn answers(store: &Store) -> (Vec<(Record, Result<Vec<u8>, String>)>, Vec<String>, u64, u64) {
+/// A record, and its body or why there is none.
+type Told = (Record, Result<Vec<u8>, String>);
+
+/// Everything there is to be known: records, what waits, how much is known, the last number.
+fn answers(store: &Store) -> (Vec<Told>, Vec<String>, u64, u64) {
     let body = |record: &Record| {
         store.payload(record).map(|payload| payload.body.to_vec()).map_err(|error| error.to_string())
     };

@@ -53,7 +53,7 @@ pub(super) struct Reader {
 enum Source {
     Plain(Counted),
     /// What is buffered is always of one member.
-    Gzip(BufReader<Members>),
+    Gzip(Box<BufReader<Members>>),
 }
 
 impl Reader {
@@ -140,17 +140,17 @@ impl Source {
             return Source::Plain(counted);
         }
         let began = counted.at;
-        Source::Gzip(BufReader::new(Members {
+        Source::Gzip(Box::new(BufReader::new(Members {
             decoder: Some(GzDecoder::new(counted)),
             began,
             in_record: false,
-        }))
+        })))
     }
 
     fn into_file(self) -> Option<Counted> {
         match self {
             Source::Plain(counted) => Some(counted),
-            Source::Gzip(members) => members.into_inner().into_file(),
+            Source::Gzip(members) => (*members).into_inner().into_file(),
         }
     }
 

@@ -38,11 +38,14 @@ pub(crate) fn member<R: BufRead>(
     watched(from, |decoder| parse(decoder, keep, &mut |_| {}))
 }
 
-/// The same, and holds the record to its digests. The inner error of the record says which of them is another's.
+/// A record, and which of its digests is another's.
+pub(crate) type Checked = (Record, Result<(), String>);
+
+/// The same, and holds the record to its digests.
 pub(crate) fn checked_member<R: BufRead>(
     from: &mut R,
     keep: impl Fn(Kind) -> bool,
-) -> io::Result<Result<(Record, Result<(), String>), String>> {
+) -> io::Result<Result<Checked, String>> {
     watched(from, |decoder| {
         let mut digests = Digests::default();
         let record = parse(decoder, keep, &mut |block| digests.update(block))?;

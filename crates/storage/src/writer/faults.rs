@@ -1,5 +1,7 @@
 //! A disk that fails: at the Nth thing that is asked of it, or by losing what it was never asked to keep.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed run with a line number")]
+
 use std::{
     collections::HashMap,
     fs::{self, File},
