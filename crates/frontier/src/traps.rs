@@ -54,8 +54,9 @@ use guard::Guard;
 pub use guard::Parked;
 use sessions::Sessions;
 
-/// Pages of which one is sketched, while all is well.
-const SKETCH_EVERY: u64 = 4;
+/// Pages of which one is sketched, while all is well: every fourth cost a tenth of what a plain crawl costs, and what
+/// turns into a trap is nearly always a shape that is new.
+const SKETCH_EVERY: u64 = 16;
 
 /// How much of one thing a crawl takes. The defaults leave every ordinary site alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +169,7 @@ pub struct Traps {
 impl Traps {
     /// Nothing learned yet.
     pub fn new(rules: TrapRules) -> Self {
-        Self { rules, ..Self::default() }
+        Self { rules, guard: Guard::new(), ..Self::default() }
     }
 
     /// The same memory under these rules.
@@ -202,7 +203,7 @@ impl Traps {
     }
 
     /// Is a sketch of this page worth its making (a tenth of what a page costs)? The first pages of a shape are looked
-    /// at; then, as long as they bring something, every fourth will do, by the visit's number; from the first that does
+    /// at; then, as long as they bring something, every sixteenth will do, by the visit's number; from the first that does
     /// not, each is.
     pub fn wants_sketch(&self, url: &CanonicalUrl, visit: u64) -> bool {
         self.rules.guard.is_some()

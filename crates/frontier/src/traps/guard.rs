@@ -90,9 +90,18 @@ pub(super) struct Guard {
     parked_urls: u64,
     /// A shape was freed since somebody asked.
     has_freed: bool,
+    /// No shape has ever become stale: nothing is parked, so there is nothing to look up. Not known of a guard out of a
+    /// checkpoint.
+    #[serde(skip)]
+    is_calm: bool,
 }
 
 impl Guard {
+    /// One that knows nothing yet.
+    pub(super) fn new() -> Self {
+        Self { is_calm: true, ..Self::default() }
+    }
+
     /// May a URL be admitted that was found on a page with these bits?
     pub(super) fn admit(
         &mut self,
@@ -105,7 +114,7 @@ impl Guard {
             return Ok(());
         }
         let found_on = found_on & !SAMPLED;
-        let is_sample = self.consider(rules, url, is_wild, found_on)?;
+        let is_sample = !self.is_calm && self.consider(rules, url, is_wild, found_on)?;
         if found_on != 0 || is_sample {
             self.doubt(url, found_on | if is_sample { SAMPLED } else { 0 });
         }
@@ -119,6 +128,9 @@ impl Guard {
         url: &CanonicalUrl,
         is_wild: bool,
     ) -> Result<(), Reason> {
+        if self.is_calm {
+            return Ok(());
+        }
         let doubt = self.doubt_of(url);
         if self.shapes.is_empty() || doubt & SAMPLED != 0 {
             return Ok(());
@@ -238,6 +250,7 @@ impl Guard {
                 // A page is the copy of another wherever a random token leads: of those, each has to be looked at.
                 let is_copy = copies[width] && !shape.is_random(width);
                 known.weight = known.weight.saturating_add(if is_copy { COPY_WEIGHS } else { 1 });
+                self.is_calm &= !is_stale(rules, width, known);
                 barren |= 1 << width;
             } else {
                 barren |= inherited & 1 << width;
