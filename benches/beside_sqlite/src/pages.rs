@@ -3,9 +3,9 @@
 //! Owns what is in them. Knows neither side.
 
 /// Phrases that texts are made of: as repetitive as a site's prose and frame, so that gzip makes a fifth of a page.
-const PHRASES: u64 = 1_600;
+const PHRASES: u64 = 80;
 /// Words in one.
-const WORDS: u64 = 7;
+const WORDS: u64 = 8;
 /// Bodies, in bytes.
 const BODY_BYTES: std::ops::Range<u64> = 2_000..60_000;
 /// The first record was fetched then, in milliseconds since 1970; each next one so much later.
