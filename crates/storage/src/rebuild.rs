@@ -16,6 +16,7 @@ use crate::{
     error::NO_ARCHIVE,
     home::Home,
     recover::{Log, Replaying},
+    schema::Position,
 };
 
 /// There while an index is being made anew: what stands in `index/` is the beginning of it.
@@ -60,7 +61,7 @@ impl Store {
 /// Throws away what is derived. At no moment does an index stand there with the mark that is not a beginning of the new
 /// one, nor a half of the old one without it.
 pub(crate) fn begin(home: &Home) -> Result<(), StoreError> {
-    let (old, index, mark) = (home.dir.join(OLD), home.index(), home.dir.join(MARK));
+    let (old, index) = (home.dir.join(OLD), home.index());
     remove(&old)?;
     match fs::rename(&index, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -69,9 +70,26 @@ pub(crate) fn begin(home: &Home) -> Result<(), StoreError> {
         _ => {}
     }
     remove(&home.frontier())?;
-    File::create(&mark).and_then(|file| file.sync_all()).map_err(StoreError::io("write", &mark))?;
-    File::open(&home.dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", &home.dir))?;
+    set(home)?;
     remove(&old)
+}
+
+/// Called once the index is open, and knows the archive up to `reached`: one that knows nothing of it is made anew,
+/// whatever became of the old one. What a rebuild that ended left is removed.
+pub(crate) fn begun(home: &Home, reached: Position) -> Result<(), StoreError> {
+    if is_on(home) {
+        return Ok(());
+    }
+    if reached == Position::default() && !archive::segments(&home.archive())?.is_empty() {
+        return set(home);
+    }
+    remove(&home.dir.join(OLD))
+}
+
+fn set(home: &Home) -> Result<(), StoreError> {
+    let mark = home.dir.join(MARK);
+    File::create(&mark).and_then(|file| file.sync_all()).map_err(StoreError::io("write", &mark))?;
+    File::open(&home.dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", &home.dir))
 }
 
 /// An index is being made anew, or was when its maker was interrupted.
@@ -81,9 +99,10 @@ pub(crate) fn is_on(home: &Home) -> bool {
 
 /// The index has everything, and is on the disk: what a rebuild left goes.
 pub(crate) fn is_done(home: &Home) -> Result<(), StoreError> {
+    // While the mark is there somebody comes back for it.
+    remove(&home.dir.join(OLD))?;
     let mark = home.dir.join(MARK);
-    fs::remove_file(&mark).map_err(StoreError::io("remove", &mark))?;
-    remove(&home.dir.join(OLD))
+    fs::remove_file(&mark).map_err(StoreError::io("remove", &mark))
 }
 
 fn remove(dir: &Path) -> Result<(), StoreError> {

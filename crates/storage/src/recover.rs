@@ -110,14 +110,15 @@ impl Log {
     }
 }
 
-/// The same; `tell` hears how far it is. Where the archive is `just_opened`, damage behind what the index knows, in a
-/// segment that was not finished, is what a power cut left: the archive ends there.
+/// The same; `tell` hears how far it is. Where the archive was just opened and the index is no beginning of a new one,
+/// damage behind what the index knows, in a segment that was not finished, is what a power cut left: the archive
+/// `may_end_at_damage`.
 pub(crate) fn catch_up_telling(
     tree: &Arc<Tree>,
     archive: &Path,
     mark: Mark,
     disk: &dyn Disk,
-    just_opened: bool,
+    may_end_at_damage: bool,
     tell: &mut dyn FnMut(Replaying),
 ) -> Result<(State, Recovery), StoreError> {
     let mut state = Index::new(tree.clone()).state()?;
@@ -130,7 +131,8 @@ pub(crate) fn catch_up_telling(
     let mut recovery = Recovery::default();
     let (from, before) = (state.reached, state.entries);
     let mut unlisted = 0;
-    let ends_at_damage = just_opened && from.offset > 0 && there.last().is_some_and(|last| last.is_open);
+    let ends_at_damage =
+        may_end_at_damage && from.offset > 0 && there.last().is_some_and(|last| last.is_open);
     let walked = decode::each(archive, mark, from, ends_at_damage, |batch| {
         let mut draft = Draft::default();
         for group in batch.groups {

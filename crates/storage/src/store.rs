@@ -206,7 +206,11 @@ impl Store {
                 "the index is damaged and was moved aside: it is made anew from the archive"
             );
         }
-        let (_, mut recovery) = recover::catch_up_telling(&tree, &archive, home.mark, &*disk, true, tell)?;
+        rebuild::begun(&home, tree.state()?.reached)?;
+        // An index that is on its way lacks what was long on the disk: damage there is old damage, and no end.
+        let ends_at_damage = !rebuild::is_on(&home);
+        let (_, mut recovery) =
+            recover::catch_up_telling(&tree, &archive, home.mark, &*disk, ends_at_damage, tell)?;
         if rebuild::is_on(&home) {
             tree.flush()?;
             rebuild::is_done(&home)?;

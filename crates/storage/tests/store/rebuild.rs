@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dragline_model::FailureKind;
-use dragline_storage::{Replaying, Store};
+use dragline_storage::{Options, Replaying, Store};
 
 use crate::world::*;
 
@@ -67,4 +67,49 @@ fn a_rebuild_that_was_killed_goes_on() {
         );
     }
     assert!(gone_on >= 2, "{gone_on} of {}", killed.len());
+}
+
+/// The index that is on its way ends far from where the archive was last written: damage behind it is no torn end.
+#[test]
+fn a_rebuild_that_goes_on_cuts_nothing_off() {
+    let options = || Options { segment_bytes: 1 << 30, ..options() };
+    let dir = tempfile::tempdir().unwrap();
+    let mut killed = None;
+    {
+        let store = Store::create_or_open(dir.path(), options()).unwrap();
+        let mut writer = store.writer().unwrap();
+        for from in (0..RECORDS).step_by(1000) {
+            let visits =
+                (from..from + 1000).map(|n| failure(n, &format!("http://a/{n}"), FailureKind::Dns));
+            commit(&store, &mut writer, visits.collect());
+        }
+    }
+    // As a killed writer leaves it.
+    let finished = segments(dir.path()).remove(0);
+    let open = dir.path().join("archive/dragline-00000.warc.gz.open");
+    std::fs::rename(&finished, &open).unwrap();
+    let mut bytes = std::fs::read(&open).unwrap();
+    let at = bytes.len() * 7 / 10;
+    bytes[at] ^= 1;
+    std::fs::write(&open, &bytes).unwrap();
+    Store::rebuild_telling(dir.path(), options(), &mut |now| {
+        // What comes before it is on the disk by then.
+        if killed.is_none() && now.records > 9000 {
+            let kill = tempfile::tempdir().unwrap();
+            copy(dir.path(), kill.path());
+            killed = Some(kill);
+        }
+    })
+    .unwrap();
+    for opened in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        copy(killed.as_ref().unwrap().path(), dir.path());
+        let recovery = match opened {
+            true => Store::open(dir.path(), options()).unwrap().recovered(),
+            false => Store::rebuild(dir.path(), options()).unwrap(),
+        };
+        assert!(recovery.records < RECORDS, "it went on: {recovery:?}");
+        assert_eq!((recovery.bytes_cut, recovery.damaged_places), (0, 1), "{recovery:?}");
+        assert_eq!(records(&Store::open(dir.path(), options()).unwrap()).len() as u64, RECORDS - 1);
+    }
 }
