@@ -39,6 +39,10 @@ use swap::{Moment, Swap};
 /// URLs and links of one entry that stands for forgotten records.
 const FORGOTTEN_PER_ENTRY: usize = 1024;
 
+/// The way out where an archive has nothing whole in it.
+const NOTHING_TO_KEEP: &str =
+    "nothing was changed; restore the archive from a copy, or crawl into another directory";
+
 /// What of a store is to be kept. Whatever one of the limits lets fall falls out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Retention {
@@ -121,21 +125,16 @@ pub(crate) fn compact(
     let swap = Swap::begin(&store.shared.home, last.number)?;
     at(Moment::Begun);
     let mut done = Compaction { bytes_after: 0, ..plan.foreseen };
-    let mut copy = Copy::new(&store, &swap, &options, now);
-    let mut groups = Groups::new(&archive, copy.mark, Position::default())?;
-    while let Some(group) = groups.next()? {
-        copy.group(group, &plan)?;
-        done.bytes_done = copy.bytes_done;
-        tell(&done);
-    }
-    if groups.damaged_bytes > 0 && !retention.drop_damaged {
-        drop(copy);
-        swap.give_up()?;
-        let what = format!("{} bytes in {} places", groups.damaged_bytes, groups.damaged_places);
-        return Err(StoreError::corrupt(&archive, what, FSCK_FIRST));
-    }
-    done.damaged_bytes = groups.damaged_bytes;
-    let end = copy.end()?;
+    let end = match write_new(&store, &swap, &options, retention, now, &plan, &mut done, tell) {
+        Ok(end) => end,
+        Err(error) => {
+            // What went wrong first is what is told; what cannot be removed goes with the next opening.
+            if let Err(error) = swap.give_up() {
+                tracing::warn!(%error, "the beginning of a new archive is left behind");
+            }
+            return Err(error);
+        }
+    };
     at(Moment::Written);
     swap.commit(end.segment)?;
     at(Moment::Committed);
@@ -144,6 +143,38 @@ pub(crate) fn compact(
     let store = Store::open_after_swap(dir, options, at)?;
     done.bytes_after = archive::segments(&store.archive_dir())?.iter().map(|segment| segment.bytes).sum();
     Ok(done)
+}
+
+/// Writes the new archive beside the old one, and gives its end.
+#[expect(clippy::too_many_arguments, reason = "one call, of what the caller holds")]
+fn write_new(
+    store: &Store,
+    swap: &Swap,
+    options: &Options,
+    retention: &Retention,
+    now: Timestamp,
+    plan: &Plan,
+    done: &mut Compaction,
+    tell: &mut dyn FnMut(&Compaction),
+) -> Result<Position, StoreError> {
+    let archive = store.archive_dir();
+    let mut copy = Copy::new(store, swap, options, now);
+    let mut groups = Groups::new(&archive, copy.mark, Position::default())?;
+    while let Some(group) = groups.next()? {
+        copy.group(group, plan)?;
+        done.bytes_done = copy.bytes_done;
+        tell(done);
+    }
+    if groups.damaged_bytes > 0 && !retention.drop_damaged {
+        let what = format!("{} bytes in {} places", groups.damaged_bytes, groups.damaged_places);
+        return Err(StoreError::corrupt(&archive, what, FSCK_FIRST));
+    }
+    done.damaged_bytes = groups.damaged_bytes;
+    let end = copy.end(plan)?;
+    if end == swap.start() {
+        return Err(StoreError::corrupt(&archive, "there is no whole record to keep", NOTHING_TO_KEEP));
+    }
+    Ok(end)
 }
 
 /// The new archive on its way.
@@ -184,6 +215,13 @@ impl Copy {
     fn group(&mut self, group: Group, plan: &Plan) -> Result<(), StoreError> {
         let location = group.location;
         self.bytes_done += location.response + location.request + location.metadata;
+        let seq = match &group.entry {
+            Entry::Page(record) => record.seq,
+            Entry::Seeds { seq, .. } => *seq,
+        };
+        if seq > plan.last_forgotten {
+            self.pack_rest(plan)?;
+        }
         match &group.entry {
             Entry::Page(record) => match plan.fate(record.seq) {
                 Fate::Kept => self.copy(&group),
@@ -244,15 +282,26 @@ impl Copy {
         if self.urls.len() + self.links.len() < FORGOTTEN_PER_ENTRY && record.seq != plan.last_forgotten {
             return Ok(());
         }
+        self.pack(record.seq)
+    }
+
+    /// What is left where the last record that is forgotten was damaged, and never came: its number is free.
+    fn pack_rest(&mut self, plan: &Plan) -> Result<(), StoreError> {
+        let is_empty = self.urls.is_empty() && self.links.is_empty();
+        if is_empty { Ok(()) } else { self.pack(plan.last_forgotten) }
+    }
+
+    fn pack(&mut self, seq: u64) -> Result<(), StoreError> {
         let (links, urls) = (std::mem::take(&mut self.links), std::mem::take(&mut self.urls));
         let mut json = Vec::new();
-        record::compose_forgotten(&mut json, record.seq, &links, &urls);
-        let (id, now) = (GroupId::of_seeds(self.mark, record.seq), self.now);
+        record::compose_forgotten(&mut json, seq, &links, &urls);
+        let (id, now) = (GroupId::of_seeds(self.mark, seq), self.now);
         self.metadata(|out| warc::write::seeds(out, id, now, &json))
     }
 
     /// Brings everything to the disk; gives the end.
-    fn end(mut self) -> Result<Position, StoreError> {
+    fn end(mut self, plan: &Plan) -> Result<Position, StoreError> {
+        self.pack_rest(plan)?;
         self.to.flush()?;
         self.to.accept();
         let end = self.to.cursor();

@@ -50,8 +50,10 @@ impl Plan {
         let mut answers = Bits::default();
         let oldest = retention.age.map(|age| now.0.saturating_sub(age.as_millis() as u64));
         each(store, |row, glance| {
-            if glance.status.is_some() {
+            if Standing::of(glance.status).is_some() && glance.purpose == Purpose::Page {
                 answers.set(row.seq);
+            }
+            if says(glance) {
                 let at = glance.fetched_at().map_err(|what| wrong(store, row.seq, what))?;
                 if oldest.is_some_and(|oldest| at.0 < oldest) {
                     out.set(row.seq);
@@ -93,9 +95,7 @@ impl Plan {
             let glance = Glance::parse(row.json()).map_err(|what| wrong(store, row.seq, what))?;
             let is_out = out.get(row.seq);
             let is_needed = needed.get(row.seq);
-            // What says nothing of its page says what is left to do.
-            let says = Standing::of(glance.status).is_some() || glance.purpose == Purpose::Robots;
-            if is_out && !is_needed && retention.forget && says {
+            if is_out && !is_needed && retention.forget && says(&glance) {
                 plan.forgotten.set(row.seq);
                 plan.last_forgotten = row.seq;
                 foreseen.forgotten += 1;
@@ -117,7 +117,12 @@ impl Plan {
     }
 }
 
-/// Of each URL all but the last so many answers.
+/// Whether an answer may fall out: what says nothing of its page says what is left to do.
+fn says(glance: &Glance<'_>) -> bool {
+    Standing::of(glance.status).is_some() || glance.purpose == Purpose::Robots && glance.status.is_some()
+}
+
+/// Of each URL all but the last so many answers that say something of the page.
 fn by_count(store: &Store, count: u64, answers: &Bits, out: &mut Bits) -> Result<(), StoreError> {
     let (mut url, mut left) = (Vec::new(), count);
     for visit in store.shared.index.visits(&[URL])?.rev() {
@@ -139,10 +144,16 @@ fn by_count(store: &Store, count: u64, answers: &Bits, out: &mut Bits) -> Result
 fn by_size(store: &Store, bytes: u64, out: &mut Bits) -> Result<(), StoreError> {
     let index = &store.shared.index;
     let mut taken = 0;
-    for row in index.rows(1)? {
-        taken += row?.location.metadata;
-    }
     let mut needed = Bits::default();
+    for row in index.rows(1)? {
+        let row = row?;
+        taken += row.location.metadata;
+        let payload = row.location.response + row.location.request;
+        if payload > 0 && !says(&Glance::parse(row.json()).map_err(|what| wrong(store, row.seq, what))?) {
+            taken += payload;
+            needed.set(row.seq);
+        }
+    }
     let mut is_full = taken > bytes;
     for row in index.rows(1)?.rev() {
         let row = row?;

@@ -183,3 +183,80 @@ fn damage_is_not_left_behind_unasked() {
     assert!(done.damaged_bytes > 0);
     assert_eq!(records(&Store::open(dir.path(), options()).unwrap()).len(), 5);
 }
+
+/// What says nothing of the page takes no copy's place, and stays.
+#[test]
+fn an_answer_in_vain_is_no_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = Store::create_or_open(dir.path(), options()).unwrap();
+        let mut writer = store.writer().unwrap();
+        let busy = "HTTP/1.1 503 Service Unavailable\r\n\r\n";
+        let unchanged = "HTTP/1.1 304 Not Modified\r\n\r\n";
+        let [old, new, kept, sorry] = ["old ", "new ", "kept ", "sorry "].map(|text| text.repeat(200));
+        commit(&store, &mut writer, vec![page(1, "http://a/", old), page(2, "http://a/", new)]);
+        commit(&store, &mut writer, vec![page(3, "http://b/", kept)]);
+        let asked = Validators { etag: Some("\"x\"".into()), last_modified: None, seq: 3 };
+        let again =
+            page(4, "http://b/", "").head(304, unchanged).asked(dragline_model::Purpose::Page, Some(asked));
+        commit(&store, &mut writer, vec![again]);
+        let in_vain = ["http://a/", "http://b/"].into_iter().zip(5..);
+        let in_vain = in_vain.map(|(url, n)| page(n, url, format!("{sorry}{n}")).head(503, busy));
+        commit(&store, &mut writer, in_vain.collect());
+    }
+    let fates = |retention| {
+        compact(dir.path(), &retention);
+        let store = Store::open(dir.path(), options()).unwrap();
+        (1..=6).map(|seq| gone(&store, seq)).collect::<Vec<_>>()
+    };
+    let by_count = Retention { count: Some(1), ..Retention::default() };
+    assert_eq!(fates(by_count), [true, false, false, false, false, false]);
+    let by_size = Retention { bytes: Some(1), ..Retention::default() };
+    assert_eq!(fates(by_size)[4..], [false, false]);
+    let by_age = Retention { age: Some(Duration::ZERO), ..Retention::default() };
+    assert_eq!(fates(by_age)[4..], [false, false]);
+}
+
+/// The last record that was to be forgotten cannot be read: what was packed with it in mind is written all the same.
+#[test]
+fn what_is_forgotten_before_damage_stays_known() {
+    let dir = tempfile::tempdir().unwrap();
+    build(dir.path());
+    // So that the index has them all before they are damaged.
+    Store::rebuild(dir.path(), options()).unwrap();
+    let path = segments(dir.path()).remove(0);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let text = b"\"seq\":7,\"visit\":6";
+    let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let retention =
+        Retention { age: Some(Duration::ZERO), forget: true, drop_damaged: true, ..Retention::default() };
+    let now = Timestamp(1_767_225_600_000 + 86_400_000);
+    Store::compact(dir.path(), options(), &retention, now, &mut |_| {}).unwrap();
+    let store = Store::open(dir.path(), options()).unwrap();
+    let mut writer = store.writer().unwrap();
+    let mut waiting: Vec<_> = pending_urls(&writer).into_iter().map(|(url, _)| url).collect();
+    waiting.sort();
+    assert_eq!(waiting, ["http://a/x", "http://a/y", "http://b/z", "http://c/"]);
+    assert!(writer.admit(&[seed("http://a/"), seed("http://b/")]).unwrap().is_empty());
+}
+
+#[test]
+fn an_archive_with_nothing_whole_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    build(dir.path());
+    // So that the index has them all before they are damaged.
+    Store::rebuild(dir.path(), options()).unwrap();
+    let path = segments(dir.path()).remove(0);
+    let garbage = vec![0xa5; std::fs::metadata(&path).unwrap().len() as usize];
+    std::fs::write(&path, &garbage).unwrap();
+    let retention = Retention { count: Some(1), drop_damaged: true, ..Retention::default() };
+    for _ in 0..2 {
+        let done = Store::compact(dir.path(), options(), &retention, Timestamp(0), &mut |_| {});
+        let error = done.unwrap_err().to_string();
+        assert!(error.contains("nothing was changed") && !error.contains("fsck"), "{error}");
+        assert!(!dir.path().join("archive/new").exists() && !dir.path().join("compaction").exists());
+        assert!(std::fs::read(&path).unwrap() == garbage, "it stays as it was");
+    }
+}

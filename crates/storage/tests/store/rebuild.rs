@@ -79,8 +79,7 @@ fn a_rebuild_that_goes_on_cuts_nothing_off() {
         let store = Store::create_or_open(dir.path(), options()).unwrap();
         let mut writer = store.writer().unwrap();
         for from in (0..RECORDS).step_by(1000) {
-            let visits =
-                (from..from + 1000).map(|n| failure(n, &format!("http://a/{n}"), FailureKind::Dns));
+            let visits = (from..from + 1000).map(|n| failure(n, &format!("http://a/{n}"), FailureKind::Dns));
             commit(&store, &mut writer, visits.collect());
         }
     }
