@@ -19,6 +19,7 @@ fn forms(world: &World, out: &Path) -> Vec<(&'static str, Export)> {
     rolled.rows_per_file = Some(9);
     let mut by_host = of(Format::Jsonl);
     (by_host.partition, by_host.rows_per_file) = (Partition::Host, Some(10));
+    #[cfg_attr(not(feature = "parquet"), allow(unused_mut, reason = "Parquet alone adds to them"))]
     let mut forms = vec![("one file", single), ("files", rolled), ("folders", by_host)];
     #[cfg(feature = "parquet")]
     {
