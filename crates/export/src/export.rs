@@ -17,8 +17,9 @@ use crate::{
     cell::{Cell, Column},
     csv,
     groups::{self, Group, Payloads},
+    hold::Hold,
     index, jsonl,
-    parts::{Head, Layout, Mark, Parts, Rows},
+    parts::{Head, Layout, Mark, PARTIAL, Parts, Rows},
     place::Folder,
     source::Source,
     state::{self, State},
@@ -195,6 +196,7 @@ impl Export {
     fn parts(&self, watch: &mut Watch<'_>) -> Result<Progress, ExportError> {
         let (root, layout, account) = self.place()?;
         let words = self.words();
+        let _hold = Hold::take(&root, &account)?;
         let found = State::read(&root, &account)?;
         if let Some(state) = found.as_ref().filter(|state| state.what != words) {
             let path = root.at(&account)?;
@@ -202,12 +204,19 @@ impl Export {
         }
         let is_there = match &layout {
             Layout::File(name) => root.has(name)?,
-            Layout::Folder { .. } => !root.list()?.is_empty(),
+            Layout::Folder { .. } => {
+                let lock = Hold::name(&account);
+                root.list()?.iter().any(|(name, _)| *name != lock)
+            }
         };
         let is_whole = found.as_ref().is_some_and(|state| state.whole);
         match &layout {
             // The account is removed last.
-            Layout::File(_) if is_there && is_whole => {
+            Layout::File(name) if is_there && is_whole => {
+                let partial = format!("{name}{PARTIAL}");
+                if root.are_one(name, &partial)? {
+                    root.remove(&partial)?;
+                }
                 root.remove(&account)?;
                 return Ok(Progress { was_whole: true, ..Progress::default() });
             }

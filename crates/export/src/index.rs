@@ -7,14 +7,17 @@ use std::io::{BufWriter, Write as _};
 use crate::{
     Export, ExportError, Progress, cdxj,
     export::{Event, Watch},
+    hold::Hold,
     lines::lock,
     sorted::Sorted,
     source::Source,
+    state,
 };
 
 pub(crate) fn write(export: &Export, watch: &mut Watch<'_>) -> Result<Progress, ExportError> {
     let (folder, name) = export.file()?;
     let partial = format!("{name}.partial");
+    let _hold = Hold::take(&folder, &format!("{name}{}", state::SUFFIX))?;
     if folder.has(&name)? {
         return Err(ExportError::Occupied { path: folder.at(&name)? });
     }
@@ -32,7 +35,9 @@ pub(crate) fn write(export: &Export, watch: &mut Watch<'_>) -> Result<Progress, 
         }
         let Some(place) = export.store.answer_place(&record)? else { continue };
         let file = place.file.file_name().unwrap_or_default().to_string_lossy();
-        let line = cdxj::line(&record, record.payload_of.is_some(), &file, place.offset, place.bytes);
+        // An index outlives the crawl: the segment that is being written is told by the name that it will have.
+        let file = file.strip_suffix(".open").unwrap_or(&file);
+        let line = cdxj::line(&record, record.payload_of.is_some(), file, place.offset, place.bytes);
         sorted.push(&folder, line)?;
         progress.rows += 1;
     }

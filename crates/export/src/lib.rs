@@ -24,6 +24,7 @@ pub use shape::{Passed, Shape};
 // How a row, or a record, is spelled.
 pub mod csv;
 mod groups;
+mod hold;
 pub mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;

@@ -32,7 +32,7 @@ pub(crate) const FOLDERS_MAX: usize = 10_000;
 /// Where the rest of them go.
 const OTHERS: &str = "__OTHERS__";
 
-const PARTIAL: &str = ".partial";
+pub(crate) const PARTIAL: &str = ".partial";
 
 /// Where the files are, and how long they get.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +167,13 @@ impl Parts {
                     _ if is_folder => true,
                     // One that was finished behind the account goes on from where it was then.
                     (Some(number), _) if is_next(number) => {
-                        folder.rename(&file, &format!("{file}{PARTIAL}"))?;
+                        let partial = format!("{file}{PARTIAL}");
+                        // A kill between a link and the removal of the old name leaves both, and a rename between two
+                        // names of one file does nothing.
+                        if folder.are_one(&file, &partial)? {
+                            folder.remove(&partial)?;
+                        }
+                        folder.rename(&file, &partial)?;
                         true
                     }
                     (Some(number), _) => number < progress.files,

@@ -120,6 +120,35 @@ impl Folder {
         }
     }
 
+    /// Both names are of one file: a new name was given and the old one not taken away yet.
+    pub(crate) fn are_one(&self, one: &str, other: &str) -> Result<bool, ExportError> {
+        Ok(matches!((self.identity(one)?, self.identity(other)?), (Some(a), Some(b)) if a == b))
+    }
+
+    /// The open file is the one that has this name.
+    pub(crate) fn is(&self, name: &str, file: &File) -> Result<bool, ExportError> {
+        let path = self.at(name)?;
+        let stat =
+            rustix::fs::fstat(file).map_err(|error| ExportError::io("look for", path)(error.into()))?;
+        Ok(self.identity(name)? == Some((stat.st_dev, stat.st_ino)))
+    }
+
+    /// What has this name, if anything: device and inode.
+    fn identity(&self, name: &str) -> Result<Option<(u64, u64)>, ExportError> {
+        let path = self.at(name)?;
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some((stat.st_dev, stat.st_ino))),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(ExportError::io("look for", path)(error.into())),
+        }
+    }
+
+    /// The same folder, open once more.
+    pub(crate) fn again(&self) -> Result<Self, ExportError> {
+        let fd = self.fd.try_clone().map_err(ExportError::io("open", &self.path))?;
+        Ok(Self { fd, path: self.path.clone() })
+    }
+
     /// Something has this name.
     pub(crate) fn has(&self, name: &str) -> Result<bool, ExportError> {
         let path = self.at(name)?;

@@ -20,6 +20,7 @@ use crate::{
     cell::time,
     export::{Event, Watch},
     groups::{self, Group, Payloads},
+    hold::Hold,
     jsonl,
     lines::lock,
     place::Folder,
@@ -43,6 +44,7 @@ pub(crate) fn write(export: &Export, watch: &mut Watch<'_>) -> Result<Progress, 
     let (folder, name) = export.file()?;
     let (partial, account) = (format!("{name}.partial"), format!("{name}{}", state::SUFFIX));
     let words = export.words();
+    let _hold = Hold::take(&folder, &account)?;
     let found = State::read(&folder, &account)?;
     if let Some(state) = found.as_ref().filter(|state| state.what != words) {
         return Err(ExportError::Another {
@@ -53,6 +55,9 @@ pub(crate) fn write(export: &Export, watch: &mut Watch<'_>) -> Result<Progress, 
     }
     if folder.has(&name)? {
         if found.is_some_and(|state| state.whole) {
+            if folder.are_one(&name, &partial)? {
+                folder.remove(&partial)?;
+            }
             folder.remove(&account)?;
             return Ok(Progress { was_whole: true, ..Progress::default() });
         }

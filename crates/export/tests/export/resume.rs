@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, ops::ControlFlow, path::Path};
 
-use dragline_export::{Event, Export, Format, Partition};
+use dragline_export::{Event, Export, ExportError, Format, Partition};
 
 use crate::world::{World, copy, files, run};
 
@@ -19,6 +19,7 @@ fn forms(world: &World, out: &Path) -> Vec<(&'static str, Export)> {
     rolled.rows_per_file = Some(9);
     let mut by_host = of(Format::Jsonl);
     (by_host.partition, by_host.rows_per_file) = (Partition::Host, Some(10));
+    #[cfg_attr(not(feature = "parquet"), allow(unused_mut, reason = "Parquet alone adds to them"))]
     let mut forms = vec![("one file", single), ("files", rolled), ("folders", by_host)];
     #[cfg(feature = "parquet")]
     {
@@ -126,4 +127,78 @@ fn a_file_that_has_lost_its_end_is_told() {
         error.contains("x.csv.partial") && error.contains("lost its end") && error.contains("remove"),
         "{error}"
     );
+}
+
+/// Both names of a file that was being finished are there after a kill between the link and the removal.
+#[test]
+fn killed_between_two_names_it_ends_the_same() {
+    let world = World::of(60);
+    let out = world.out("out");
+    let mut export = world.export(Format::Csv, &out);
+    (export.rows_per_file, export.every.records) = (Some(9), 5);
+    run(&export).unwrap();
+    let want = result(&out);
+    fs::remove_dir_all(&out).unwrap();
+    let whole = out.join("part-00001.csv");
+    let mut moment = None;
+    export
+        .run(&mut |_| {
+            // The account knows the file as one that is being written, which is finished by then.
+            let account = fs::read_to_string(out.join("_dragline-export.json")).unwrap();
+            if moment.is_none() && whole.exists() && account.contains("\"files\":1,") {
+                assert!(account.contains("\"open\":["), "{account}");
+                moment = Some(world.out("moment"));
+                copy(&out, &world.out("moment"));
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    copy(&moment.unwrap(), &out);
+    fs::hard_link(&whole, out.join("part-00001.csv.partial")).unwrap();
+    assert!(run(&export).unwrap().resumed);
+    assert!(result(&out) == want);
+    // One file: it was whole, and is told so.
+    let one = world.out("all.csv");
+    let export = world.export(Format::Csv, &one);
+    let account = world.out("all.csv.export");
+    let mut said = String::new();
+    export
+        .run(&mut |_| {
+            said = fs::read_to_string(&account).unwrap();
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    fs::write(&account, said.replace("\"whole\":false", "\"whole\":true")).unwrap();
+    fs::hard_link(&one, world.out("all.csv.partial")).unwrap();
+    assert!(run(&export).unwrap().was_whole);
+    assert!(one.exists() && !account.exists() && !world.out("all.csv.partial").exists());
+}
+
+/// The same command, run again while it runs, is refused before it touches anything.
+#[test]
+fn run_twice_at_once_the_second_is_refused() {
+    let world = World::of(36);
+    let out = world.out("x");
+    let mut forms = forms(&world, &out);
+    forms.push(("wacz", world.export(Format::Wacz, out.join("all.wacz"))));
+    forms.push(("cdxj", world.export(Format::Cdxj, out.join("all.cdxj"))));
+    for (form, export) in forms {
+        fs::create_dir_all(&out).unwrap();
+        let mut refused = 0;
+        export
+            .run(&mut |_| {
+                let before = files(&out);
+                let again = run(&export);
+                let Err(error @ ExportError::Unfit(_)) = again else { panic!("{form}: {again:?}") };
+                assert!(error.to_string().contains("written by another process"), "{form}: {error}");
+                assert!(files(&out) == before, "{form}");
+                refused += 1;
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert!(refused > 20, "{form}: {refused}");
+        let left = files(&out);
+        assert!(left.keys().all(|name| !name.ends_with(".lock") && !name.ends_with(".partial")), "{left:?}");
+        fs::remove_dir_all(&out).unwrap();
+    }
 }

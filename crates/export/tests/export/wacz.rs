@@ -100,6 +100,8 @@ fn an_index_leads_into_the_store_itself() {
     let world = World::of(60);
     let out = world.out("all.cdxj");
     run(&world.export(Format::Cdxj, &out)).unwrap();
+    // Nor does an index of a crawl that runs, or was killed, name what will be renamed.
+    assert!(!fs::read_to_string(&out).unwrap().contains(".open"));
     let archive = world.store.archive_dir();
     let segment = |name: &str| {
         // The one that is being written says so in its name.
