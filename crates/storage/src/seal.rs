@@ -24,6 +24,10 @@ const STORED_BYTES_MIN: usize = 16 << 10;
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 /// Longest text of a server that is copied into a record (`Location`, `Content-Type`, `Retry-After`).
 const FIELD_BYTES_MAX: usize = 8192;
+/// Bytes of links that one record may have: with all else that is in it, far from what a scan refuses to read.
+const LINKS_BYTES_MAX: usize = 16 << 20;
+/// What JSON says of a link besides its URL, at most.
+const LINK_BYTES: usize = 64;
 /// Longest robots.txt that is copied into a record, for the index keeps records in memory for a while and larger ones
 /// for good; one in a thousand is longer. After a crash such a one may have to be asked for again.
 const ROBOTS_BYTES_MAX: usize = 64 << 10;
@@ -71,10 +75,14 @@ impl Sealer {
         decoded: DecodedFacts,
         elsewhere: Option<Elsewhere>,
     ) -> Parcel {
-        let Harvest { visit, fetched_at, outcome, links, extract_error, facts, robots, sketch } = harvest;
+        let Harvest { visit, fetched_at, outcome, mut links, extract_error, facts, robots, sketch } = harvest;
         let id = GroupId::of_visit(self.mark, visit.id, fetched_at, visit.url.as_str());
         let mut record = empty_record(&visit, fetched_at);
         record.extract_error = extract_error;
+        if let Some(cut) = cut_links(&mut links) {
+            let said = record.extract_error.take().map_or(String::new(), |said| said + "; ");
+            record.extract_error = Some(said + &cut);
+        }
         record.facts = (!facts.is_empty()).then(|| Box::new(facts));
         record.robots = robots.clone().filter(|answer| answer.body.len() <= ROBOTS_BYTES_MAX);
         let answer = match outcome {
@@ -222,6 +230,19 @@ fn is_packed(mime: &str) -> bool {
         // Office documents are zip files.
         || mime.starts_with("application/vnd.openxmlformats-officedocument.")
         || mime.starts_with("application/vnd.oasis.opendocument.")
+}
+
+/// Leaves out the links that are too many bytes for one record, and says so.
+fn cut_links(links: &mut Vec<Link>) -> Option<String> {
+    let mut bytes = 0;
+    let fit = links.iter().take_while(|link| {
+        bytes += link.url.as_str().len() + LINK_BYTES;
+        bytes <= LINKS_BYTES_MAX
+    });
+    let fit = fit.count();
+    let beyond = links.len() - fit;
+    links.truncate(fit);
+    (beyond > 0).then(|| format!("{beyond} links beyond {} MiB of them were left out", LINKS_BYTES_MAX >> 20))
 }
 
 fn empty_record(visit: &Visit, fetched_at: Timestamp) -> Record {

@@ -210,3 +210,24 @@ fn every_torn_end_is_cut_at_a_group() {
         assert_eq!(groups.reached().offset, ends[want - 1], "{bytes} bytes");
     }
 }
+
+#[test]
+fn links_of_too_many_bytes_are_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::create_or_open(dir.path(), options()).unwrap();
+    let url = |path: &str| CanonicalUrl::parse(&format!("http://a/{path}")).unwrap();
+    let link = Link::seed(url(&"x".repeat(8000)));
+    let failure = Outcome::Failure(Failure::new(FailureKind::Dns, "no"));
+    let sealed = |links| {
+        let visit = Visit::first(VisitId(1), url(""));
+        let harvest = Harvest { links, ..Harvest::bare(visit, Timestamp(1), failure.clone()) };
+        store.sealer().seal(harvest, DecodedFacts::default())
+    };
+    let parcel = sealed(vec![link.clone(); 2000]);
+    assert_eq!((parcel.links.len(), &parcel.record.extract_error), (2000, &None));
+    let parcel = sealed(vec![link.clone(); 3000]);
+    let bytes = parcel.links.len() * link.url.as_str().len();
+    assert!((15 << 20..=16 << 20).contains(&bytes), "{bytes}");
+    let said = format!("{} links beyond 16 MiB of them were left out", 3000 - parcel.links.len());
+    assert_eq!(parcel.record.extract_error, Some(said));
+}
