@@ -109,7 +109,7 @@ impl Trouble {
             Trouble::Usage(_) | Trouble::Config(_) => 2,
             Trouble::Crawl(error) if error.is_usage() => 2,
             Trouble::Export(error) if error.is_usage() => 2,
-            Trouble::Store(StoreError::Question { .. }) => 2,
+            Trouble::Store(StoreError::Question { .. } | StoreError::NotAStore { .. }) => 2,
             _ => 1,
         }
     }

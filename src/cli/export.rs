@@ -31,6 +31,8 @@ use crate::{
 const TOLD_EVERY: Duration = Duration::from_millis(250);
 /// The exit code of an export that was interrupted.
 const INTERRUPTED: u8 = 130;
+/// The exit code where something that should be in it could not be read.
+const PASSED_OVER: u8 = 1;
 
 pub(super) fn run(command: &ExportArgs, args: &Args) -> Result<u8, Trouble> {
     let filter = Filter::read(&command.filter)?;
@@ -104,7 +106,11 @@ pub(super) fn run(command: &ExportArgs, args: &Args) -> Result<u8, Trouble> {
     if !args.output.quiet {
         screen::say(&end(&progress, command));
     }
-    Ok(if progress.stopped { INTERRUPTED } else { 0 })
+    Ok(match (progress.stopped, progress.failed) {
+        (true, _) => INTERRUPTED,
+        (false, 0) => 0,
+        (false, _) => PASSED_OVER,
+    })
 }
 
 /// By host where there is a folder for each, so that one is written after the other.

@@ -57,7 +57,18 @@ pub(super) fn run(command: &ShowArgs, args: &Args) -> Result<u8, Trouble> {
         }
         overview(&mut out, &record, None)?;
     } else {
-        let payload = store.payload(&record)?;
+        let wants_part = command.headers || command.raw || command.body || command.links;
+        let payload = match store.payload(&record) {
+            Ok(payload) => payload,
+            // Of a record that has lost its payload the rest can still be told.
+            Err(error) if !wants_part => {
+                overview(&mut out, &record, None)?;
+                out.flush()?;
+                screen::say(&error.to_string());
+                return Ok(1);
+            }
+            Err(error) => return Err(error.into()),
+        };
         if command.headers {
             if out.is_terminal() {
                 head_lines(&payload.head)

@@ -14,8 +14,9 @@ use crate::{
     jsonl,
 };
 
-/// Bytes of a decoded body at most; what was received is bounded far below it.
-const BODY_BYTES_MAX: usize = 1 << 30;
+/// Bytes of a decoded body at most: a row is held in memory, some of its spellings have several bytes for one, and what
+/// was received may be a bomb.
+const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// Names and kinds, in order.
 const COLUMNS: [(&str, Kind); 16] = [
@@ -72,6 +73,10 @@ pub(crate) fn columns(body: Body) -> Vec<Column> {
         Body::None => {}
         Body::Text => columns.push(Column::new("body", Kind::Text)),
         Body::Bytes => columns.push(Column::new("body_base64", Kind::Bytes)),
+    }
+    if body != Body::None {
+        // Why it is a beginning only; null where it is all.
+        columns.push(Column::new("body_cut", Kind::Text));
     }
     columns
 }
@@ -132,23 +137,27 @@ pub(crate) fn decoded(payload: &Payload) -> Result<Bytes, String> {
     payload.decoded(BODY_BYTES_MAX).map(|body| body.bytes)
 }
 
-/// The cell of a body. One whose coding cannot be undone is null.
-pub(crate) fn body(wanted: Body, record: &Record, payload: &Payload) -> Cell {
-    match wanted {
+/// The cells of a body: itself, and why it is a beginning only. One whose coding cannot be undone is null.
+pub(crate) fn body(wanted: Body, record: &Record, payload: &Payload) -> [Cell; 2] {
+    let Ok(body) = payload.decoded(BODY_BYTES_MAX) else { return NO_BODY };
+    let told = match wanted {
         Body::None => Cell::Null,
-        Body::Bytes => decoded(payload).ok().map_or(Cell::Null, Cell::Bytes),
+        Body::Bytes => Cell::Bytes(body.bytes),
         Body::Text => {
-            let Ok(bytes) = decoded(payload) else { return Cell::Null };
             let content_type = payload.body_head.field_str("content-type");
-            let is_text = record.mime.as_deref().map_or_else(|| is_html(content_type, &bytes), is_text);
+            let is_text = record.mime.as_deref().map_or_else(|| is_html(content_type, &body.bytes), is_text);
             if !is_text {
-                return Cell::Null;
+                return NO_BODY;
             }
-            let document = Document { url: &record.url, content_type, body: &bytes };
+            let document = Document { url: &record.url, content_type, body: &body.bytes };
             Cell::Text(document_text(&document, usize::MAX).0.into_owned())
         }
-    }
+    };
+    [told, body.cut.into()]
 }
+
+/// The cells of a body that is not told.
+pub(crate) const NO_BODY: [Cell; 2] = [Cell::Null, Cell::Null];
 
 /// Types whose bodies are read by people.
 fn is_text(mime: &str) -> bool {

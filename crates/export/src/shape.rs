@@ -81,11 +81,13 @@ impl Shape {
                 let mut passed = None;
                 if *wanted != Body::None {
                     let found = payload(store, record)?;
-                    cells.push(match found {
-                        Ok(payload) => payload.map_or(Cell::Null, |it| record::body(*wanted, record, &it)),
+                    cells.extend(match found {
+                        Ok(payload) => {
+                            payload.map_or(record::NO_BODY, |it| record::body(*wanted, record, &it))
+                        }
                         Err(why) => {
                             passed = Some(Passed::Failed(why));
-                            Cell::Null
+                            record::NO_BODY
                         }
                     });
                 }

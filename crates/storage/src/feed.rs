@@ -56,7 +56,22 @@ impl Feed {
     /// Waits until something is committed behind what was given, at most so long; true where there is something. It may
     /// be seeds alone, which are no records.
     pub fn wait(&self, timeout: Duration) -> Result<bool, StoreError> {
-        Ok(self.store.shared.index.wait(self.seq, timeout)? > self.seq)
+        let last_seq = self.store.shared.index.wait(self.seq, timeout)?;
+        self.check(last_seq)?;
+        Ok(last_seq > self.seq)
+    }
+
+    /// A place ahead of all there is: what it was reached with is gone, and other records will get those numbers.
+    fn check(&self, last_seq: u64) -> Result<(), StoreError> {
+        if self.seq <= last_seq {
+            return Ok(());
+        }
+        let what = format!(
+            "the feed has reached {}, and the store ends at {last_seq}: a power cut took the last half second, or it is \
+             another store; go on from {last_seq}",
+            self.seq
+        );
+        Err(StoreError::Question { what })
     }
 
     fn find(&mut self) -> Result<Option<Record>, StoreError> {
@@ -76,7 +91,9 @@ impl Feed {
                 continue;
             }
             let index = &self.store.shared.index;
-            match index.state()?.last_seq.saturating_sub(self.seq) {
+            let last_seq = index.state()?.last_seq;
+            self.check(last_seq)?;
+            match last_seq - self.seq {
                 0 => return Ok(None),
                 1..=NEAR => {
                     let record = self.store.record(self.seq + 1)?;

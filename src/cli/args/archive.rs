@@ -49,8 +49,8 @@ pub(in crate::cli) struct CompactArgs {
     /// Keep the payloads of what was fetched within this time, as in 90d
     #[arg(long, value_name = "D")]
     pub keep_age: Option<Span>,
-    /// Keep the payloads of the last N responses of each URL
-    #[arg(long, value_name = "N")]
+    /// Keep the payloads of the last N responses of each URL; 1 at least
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub keep_count: Option<u64>,
     /// Let payloads fall, the oldest first, until the archive is no larger than this, as in 20GiB
     #[arg(long, value_name = "SIZE")]

@@ -108,7 +108,7 @@ pub(in crate::cli) struct QueryArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  dragline export --format jsonl --out pages.jsonl\n  dragline export --format parquet --out pages/ --partition host\n  dragline export --format warc --out errors.warc.gz --status 5xx\n  dragline export --format wacz --out site.wacz --host example.org\n  dragline export --format csv --out prices.csv --select name=h1 --select price=.price@content\n\nAn export that was stopped, by whatever, goes on where it was when the same is said again. What is exported is what\nthe store had when it began. A file that has its name is whole; until then it ends in .partial."
+    after_help = "Examples:\n  dragline export --format jsonl --out pages.jsonl\n  dragline export --format parquet --out pages/ --partition host\n  dragline export --format warc --out errors.warc.gz --status 5xx\n  dragline export --format wacz --out site.wacz --host example.org\n  dragline export --format csv --out prices.csv --select name=h1 --select price=.price@content\n\nAn export that was stopped, by whatever, goes on where it was when the same is said again. What is exported is what\nthe store had when it began. A file that has its name is whole; until then it ends in .partial.\n\nExit codes: 0 all of it, 1 some payloads could not be read, 2 bad usage, 130 stopped."
 )]
 pub(in crate::cli) struct ExportArgs {
     /// jsonl, csv, parquet, warc, wacz or cdxj

@@ -6,7 +6,7 @@ use std::{
     io,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,22 +25,22 @@ use crate::{
 /// How long an answer may take: longer than the longest wait for news, and than a disk that is slow.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A line to the process that has a store. Questions from several threads take turns.
+/// Lines to the process that has a store: as many as there are questions at a time, for one that waits for news keeps
+/// its own meanwhile.
 #[derive(Debug)]
 pub(crate) struct Caller {
     dir: PathBuf,
     mark: [u8; 8],
-    line: Mutex<Option<UnixStream>>,
-    /// A second line, for waiting: over the first others go on asking meanwhile.
-    ear: Mutex<Option<UnixStream>>,
+    /// Those over which nothing is being asked.
+    lines: Mutex<Vec<UnixStream>>,
 }
 
 impl Caller {
     /// Calls whoever has the store; `None` where nobody answers.
     pub(crate) fn call(dir: &Path, mark: [u8; 8]) -> Result<Option<Self>, StoreError> {
-        let caller = Self { dir: dir.to_owned(), mark, line: Mutex::new(None), ear: Mutex::new(None) };
+        let caller = Self { dir: dir.to_owned(), mark, lines: Mutex::default() };
         match caller.connect() {
-            Ok(Ok(line)) => *caller.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line),
+            Ok(Ok(line)) => caller.lines().push(line),
             Ok(Err(why)) => return Err(caller.refused(why)),
             Err(_) => return Ok(None),
         }
@@ -53,31 +53,33 @@ impl Caller {
     }
 
     fn ask(&self, question: &Question) -> Result<Vec<u8>, StoreError> {
-        self.ask_over(&self.line, question)
-    }
-
-    fn ask_over(&self, line: &Mutex<Option<UnixStream>>, question: &Question) -> Result<Vec<u8>, StoreError> {
-        let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
         let question = question.encode();
-        // A line that was cut for its silence is not noticed before it is used.
-        for last in [false, true] {
-            let mut open = match line.take() {
-                Some(open) => open,
-                None => match self.connect() {
-                    Ok(connected) => connected.map_err(|why| self.refused(why))?,
-                    Err(error) => return Err(self.gone(&error)),
-                },
-            };
+        // A line that was cut for its silence is not noticed before it is used; nor are the others like it.
+        loop {
+            // A statement of its own, so that the lock is let go before anything is asked.
+            let kept = self.lines().pop();
+            let Some(mut open) = kept else { break };
             match exchange(&mut open, &question) {
-                Ok(answer) => {
-                    *line = Some(open);
-                    return answer.map_err(|why| self.refused(why));
-                }
-                Err(error) if last => return Err(self.gone(&error)),
-                Err(_) => {}
+                Ok(answer) => return self.heard(open, answer),
+                Err(_) => self.lines().clear(),
             }
         }
-        Err(self.nonsense())
+        let mut open = match self.connect() {
+            Ok(connected) => connected.map_err(|why| self.refused(why))?,
+            Err(error) => return Err(self.gone(&error)),
+        };
+        let answer = exchange(&mut open, &question).map_err(|error| self.gone(&error))?;
+        self.heard(open, answer)
+    }
+
+    /// The line is good for the next question, whatever the answer was.
+    fn heard(&self, line: UnixStream, answer: Result<Vec<u8>, String>) -> Result<Vec<u8>, StoreError> {
+        self.lines().push(line);
+        answer.map_err(|why| self.refused(why))
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<UnixStream>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A line over which we were greeted, or why we were not.
@@ -136,7 +138,7 @@ impl Source for Caller {
             // The other side does not wait for longer than it likes.
             let left = until.map_or(WAIT_MAX, |until| until.saturating_duration_since(Instant::now()));
             let question = Question::Wait { seq, patience: left.min(WAIT_MAX) };
-            let answer = self.ask_over(&self.ear, &question)?;
+            let answer = self.ask(&question)?;
             let last = answer.try_into().map(u64::from_le_bytes).map_err(|_| self.nonsense())?;
             if last > seq || until.is_some_and(|until| until <= Instant::now()) {
                 return Ok(last);

@@ -194,8 +194,10 @@ fn answer_all(line: &mut UnixStream, archivist: &Archivist, caller: &Leaving) ->
                 Ok(Vec::new())
             }
             _ if !greeted => return refuse(line, "a question before the greeting"),
-            // Whoever waits for news does not keep the desk open.
-            Question::Wait { .. } if caller.callers.lock().closing => return Ok(()),
+            Question::Wait { seq, patience } => match wait(archivist, seq, patience, caller) {
+                Some(answer) => answer,
+                None => return Ok(()),
+            },
             question => answer(archivist, &question),
         };
         match answer {
@@ -226,11 +228,31 @@ fn answer(archivist: &Archivist, question: &Question) -> Result<Vec<u8>, String>
             let page = source.page(span, *end, (*most).max(1) as usize);
             page.map(|page| encode_page(&page)).map_err(in_words)
         }
-        Question::Wait { seq, patience } => {
-            let last = source.wait(*seq, (*patience).min(WAIT_MAX)).map_err(in_words)?;
-            Ok(last.to_le_bytes().to_vec())
+        Question::Wait { seq, .. } => source.wait(*seq, Duration::ZERO).map(of_number).map_err(in_words),
+    }
+}
+
+/// Waits for news; `None` once the desk closes, which whoever waits does not keep open.
+fn wait(
+    archivist: &Archivist,
+    seq: u64,
+    patience: Duration,
+    caller: &Leaving,
+) -> Option<Result<Vec<u8>, String>> {
+    let until = Instant::now() + patience.min(WAIT_MAX);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match archivist.source.wait(seq, left.min(QUIET_MIN)) {
+            Err(error) => return Some(Err(error.to_string())),
+            Ok(last) if last > seq || left.is_zero() => return Some(Ok(of_number(last))),
+            Ok(_) if caller.callers.lock().closing => return None,
+            Ok(_) => {}
         }
     }
+}
+
+fn of_number(number: u64) -> Vec<u8> {
+    number.to_le_bytes().to_vec()
 }
 
 fn refuse(line: &mut UnixStream, why: &str) -> io::Result<()> {
