@@ -69,7 +69,11 @@ impl CrawlError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            CrawlError::Seed(..) | CrawlError::NoSeed | CrawlError::Config(_) | CrawlError::Settings(_)
+            CrawlError::Seed(..)
+                | CrawlError::NoSeed
+                | CrawlError::Config(_)
+                | CrawlError::Settings(_)
+                | CrawlError::Store(StoreError::NotAStore { .. })
         )
     }
 }

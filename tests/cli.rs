@@ -77,8 +77,9 @@ fn bad_input_is_refused_in_words() {
         &["/no/such/dir/r.json"],
     );
     refused(&["query", "--status", "abc", "--store", store], 2, &["--status", "4xx"]);
-    refused(&["query", "--store", store], 1, &[store]);
-    refused(&["show", "http://a/", "--store", store], 1, &[store]);
+    refused(&["query", "--store", store], 2, &[store]);
+    refused(&["show", "http://a/", "--store", store], 2, &[store]);
+    refused(&["fsck", "--store", store], 2, &[store]);
     refused(&["links", "/no/such.html", "--base", "http://a/"], 1, &["/no/such.html"]);
     refused(&["links", "x.html", "--base", "nonsense"], 2, &["--base"]);
     refused(&["url", "http://["], 2, &["http://["]);
@@ -91,7 +92,7 @@ fn a_store_that_cannot_be_used_is_refused_in_words() {
     let foreign = dir.path().join("foreign");
     std::fs::create_dir(&foreign).unwrap();
     std::fs::write(foreign.join("letter.txt"), "dear all").unwrap();
-    refused(&["crawl", "http://a/", "--store", foreign.to_str().unwrap()], 1, &["foreign"]);
+    refused(&["crawl", "http://a/", "--store", foreign.to_str().unwrap()], 2, &["foreign"]);
     assert_eq!(std::fs::read_dir(&foreign).unwrap().count(), 1, "nothing was written into it");
 
     let file = foreign.join("letter.txt");
@@ -210,7 +211,7 @@ fn a_crawl_and_what_can_be_asked_of_it() {
     std::fs::remove_dir_all(store.join("index")).unwrap();
     assert_eq!(lines(&["query", "--jsonl"]), all);
     std::fs::remove_file(store.join("meta.json")).unwrap();
-    refused(&["query", "--store", store_text], 1, &["meta.json", "dragline rebuild"]);
+    refused(&["query", "--store", store_text], 2, &["meta.json", "dragline rebuild"]);
     let output = dragline(&["rebuild", "--store", store_text]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(lines(&["query", "--jsonl"]), all);

@@ -204,7 +204,7 @@ impl fmt::Display for StoreError {
             ),
             StoreError::NotAStore { dir, why } => write!(
                 f,
-                "{} is not a store: {why}; give an empty or new directory, or an existing store",
+                "{} is not a store: {why}; --store names the directory of one, or an empty or new one where one is to be made",
                 dir.display()
             ),
             StoreError::NotOurs { dir, why } => write!(
