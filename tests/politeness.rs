@@ -8,7 +8,7 @@ mod common;
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -48,10 +48,14 @@ fn run(mut command: Command) {
     assert!(status.success(), "{status}");
 }
 
+/// Held by whoever measures: what one test does to the machine is not to be held against another.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// No request against the promise. The gaps are taken at a server that shares its processors with whatever else is
 /// running: of a run with one against it, a second has the last word.
 #[track_caller]
 fn assert_kept(made: impl Fn() -> Manners) -> Manners {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let first = made();
     println!("{first}");
     if first.violations.is_empty() {
@@ -207,12 +211,6 @@ fn standing_still_is_no_excuse() {
     });
 }
 
-/// The crawls of one process share its hosts, and its processors: one test of them at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A crawl of a web in this process, which keeps a promise.
 fn start(web: &Web, store: &Path, promise: &Promise, change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config { store: store.into(), resolve: web.resolve_rules(), ..Config::default() };
@@ -238,7 +236,6 @@ fn assert_finished(report: &Report) {
 /// one.
 #[test]
 fn crawls_of_one_process_are_as_polite_as_one() {
-    let _alone = alone();
     for crawls in [2, 3] {
         assert_kept(|| {
             let web = moody(12 * scale()).start().unwrap();
@@ -257,7 +254,6 @@ fn crawls_of_one_process_are_as_polite_as_one() {
 /// So they are where their hosts share addresses.
 #[test]
 fn crawls_of_one_process_share_addresses() {
-    let _alone = alone();
     assert_kept(|| {
         let spec = WebSpec { addresses: 3, refusals: Refusals::default(), ..moody(9 * scale()) };
         let web = spec.start().unwrap();
@@ -283,7 +279,6 @@ fn crawls_of_one_process_share_addresses() {
 /// had been, and no host is asked sooner for it.
 #[test]
 fn a_crawl_that_is_given_up_leaves_the_others_their_turns() {
-    let _alone = alone();
     assert_kept(|| {
         let web = moody(12 * scale()).start().unwrap();
         let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
